@@ -1,0 +1,85 @@
+// What is worth telling afterwards: the union of audit events. docs and packaging/logging know
+// each `action`; audit/ecs.ts spells them in Elastic Common Schema.
+import type { SourceUser } from '../directory/types.ts'
+
+export type AuditKey = {
+  /** `SHA256:…` as ssh-keygen -l prints it. */
+  readonly fingerprint: string
+  readonly type: string
+  /** SourceKey id: the IAM SSHPublicKeyId or the tag; undefined for a key that is not known. */
+  readonly id?: string
+}
+
+/** The door: which PAM application, from where. */
+export type AuditDoor = {
+  readonly service: string
+  readonly tty: string
+  readonly rhost: string
+  /** The user who asked (PAM_RUSER): sudo and su name the person before. */
+  readonly ruser: string
+}
+
+export type AuditSubject = {
+  /** The Linux account that is entered: a user of ours or a shared local account. */
+  readonly linuxUser: string
+  readonly uid?: number
+  /** The person; undefined where nobody of the source stands behind the name. */
+  readonly person?: SourceUser
+}
+
+type At = {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+export type AuditEvent = At &
+  (
+    | {
+        readonly action: 'login-allowed' | 'login-refused'
+        readonly subject: AuditSubject
+        readonly door: AuditDoor
+        /** Which rule decided (explain.ts's word). */
+        readonly rule: string
+        readonly reason: string
+        readonly stale: boolean
+      }
+    | {
+        readonly action: 'key-offered' | 'key-refused'
+        readonly subject: AuditSubject
+        readonly key: AuditKey
+        readonly reason: string
+        readonly stale: boolean
+      }
+    | {
+        readonly action: 'session-open' | 'session-close' | 'sudo'
+        readonly subject: AuditSubject
+        readonly door: AuditDoor
+        readonly session: string
+        readonly pid: number
+        readonly key?: AuditKey
+        /** session-close only, where the opening was seen. */
+        readonly durationMs?: number
+      }
+    | {
+        readonly action: 'access-lost'
+        readonly subject: AuditSubject
+        readonly reason: string
+        /** What was done to live sessions. */
+        readonly sessions: 'terminated' | 'kept' | 'none'
+      }
+    | {
+        readonly action: 'directory-changed'
+        readonly added: readonly string[]
+        readonly removed: readonly string[]
+        readonly users: number
+        readonly groups: number
+      }
+    | {
+        readonly action: 'source-failing' | 'source-recovered'
+        readonly code: string
+        readonly reason: string
+      }
+  )
+
+/** Takes events, in order; never throws and never blocks the caller. */
+export type Audit = (event: AuditEvent) => void

@@ -1,0 +1,135 @@
+// The data of the domain: what a source tells, and what this host makes of it.
+// A Linux user is a Passwd; a SourceUser is a person in the source (IAM, a file).
+
+/** One line of the passwd database; field names follow passwd(5). */
+export type Passwd = {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+  readonly gecos: string
+  readonly dir: string
+  readonly shell: string
+}
+
+/** One line of the group database; field names follow group(5). `members` are Linux user names. */
+export type Group = {
+  readonly name: string
+  readonly gid: number
+  readonly members: readonly string[]
+}
+
+/** What a source may set for one user in place of the rules' result (IAM tags `iamlogin:uid` …). */
+export type Overrides = {
+  readonly uid?: number
+  readonly gecos?: string
+  readonly dir?: string
+  readonly shell?: string
+}
+
+/** A person as the source knows them. */
+export type SourceUser = {
+  /** Immutable id: the IAM UserId (AIDA…); never reused. Uids are derived from it. */
+  readonly id: string
+  /** The name in the source: `[\w+=,.@-]{1,64}` in IAM. */
+  readonly name: string
+  readonly arn: string
+  /** Milliseconds since the epoch (IAM CreateDate): the older one wins a clash. */
+  readonly createdAt: number
+  readonly overrides?: Overrides
+}
+
+export type SourceGroup = {
+  /** Immutable id: the IAM GroupId (AGPA…). */
+  readonly id: string
+  readonly name: string
+  readonly arn: string
+  readonly createdAt: number
+  /** Ids of SourceUsers. */
+  readonly memberIds: readonly string[]
+}
+
+/** Everything that one read of a source gave. */
+export type SourceDirectory = {
+  readonly users: readonly SourceUser[]
+  readonly groups: readonly SourceGroup[]
+  /** True when `users` is every user of the source (`"*"` was asked), not only members of `groups`. */
+  readonly complete: boolean
+}
+
+/** A key as the source stores it; not yet validated. */
+export type SourceKey = {
+  /** IAM SSHPublicKeyId (APKA…), or `tag:iamlogin:ssh-key:2`, or `file:<n>`. */
+  readonly id: string
+  readonly origin: 'iam' | 'tag' | 'file'
+  /** `type blob [comment]` in one line. */
+  readonly body: string
+  /** Milliseconds since the epoch of the upload; undefined where the source does not tell. */
+  readonly uploadedAt?: number
+}
+
+/** What the door needs to know of one person, read when they knock. */
+export type SourceCredentials = {
+  readonly keys: readonly SourceKey[]
+  /** Whether the person has an MFA device; undefined where it was not asked. */
+  readonly mfa?: boolean
+}
+
+/** Given ids that stay: SourceUser/SourceGroup id -> uid/gid. */
+export type Pins = {
+  readonly uids: Readonly<Record<string, number>>
+  readonly gids: Readonly<Record<string, number>>
+}
+
+/** The names and ids of the host's own /etc/passwd and /etc/group. */
+export type LocalAccounts = {
+  readonly users: ReadonlyMap<string, number>
+  readonly groups: ReadonlyMap<string, number>
+}
+
+/** Rules that make Linux accounts of source records; a plain slice of the configuration. */
+export type DirectoryRules = {
+  readonly groups: readonly string[]
+  readonly sudoGroups: readonly string[]
+  /** Local account -> IAM groups whose members may log in to it. */
+  readonly sharedAccounts: Readonly<Record<string, readonly string[]>>
+  readonly nameCase: 'lower' | 'preserve'
+  readonly stripDomains: readonly string[]
+  readonly ids: { readonly min: number; readonly max: number }
+  /** `%u` is the Linux user name. */
+  readonly home: string
+  readonly shell: string
+}
+
+/** A Linux user of ours and the person behind it. */
+export type Account = { readonly passwd: Passwd; readonly user: SourceUser }
+
+/** Why a source record is not on this host. */
+export type Refusal = {
+  readonly kind: 'user' | 'group'
+  readonly id: string
+  readonly name: string
+  /** Stable word for scripts. */
+  readonly code:
+    | 'name-too-long'
+    | 'name-invalid'
+    | 'name-reserved'
+    | 'name-local'
+    | 'name-clash'
+    | 'id-clash'
+    | 'id-out-of-range'
+    | 'not-in-groups'
+    | 'override-invalid'
+  /** One sentence for people. */
+  readonly reason: string
+}
+
+/** What exists here: built from one SourceDirectory by the rules, immutable. */
+export type Directory = {
+  readonly accounts: readonly Account[]
+  /** Private groups, IAM groups and iamlogin-sudo; each Linux group once. */
+  readonly groups: readonly Group[]
+  readonly refused: readonly Refusal[]
+  /** SourceUsers who may log in to a shared local account: account name -> people. */
+  readonly shared: Readonly<Record<string, readonly SourceUser[]>>
+  readonly pins: Pins
+}
