@@ -1,0 +1,110 @@
+// What control.sock says, as JSON documents: the server builds them, the command line decodes them.
+import { z } from 'zod'
+
+const failure = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  at: z.number(),
+})
+
+const refusal = z.object({
+  kind: z.enum(['user', 'group']),
+  id: z.string(),
+  name: z.string(),
+  code: z.string(),
+  reason: z.string(),
+})
+
+/** GET /status. Times are milliseconds since the epoch, durations milliseconds, sizes bytes. */
+export const statusDocument = z.object({
+  version: z.string(),
+  startedAt: z.number(),
+  source: z.object({
+    kind: z.string(),
+    state: z.enum(['starting', 'ok', 'failing']),
+    lastError: failure.nullable(),
+    apiCalls: z.record(z.string(), z.number()),
+  }),
+  directory: z.object({
+    users: z.number(),
+    groups: z.number(),
+    generation: z.number(),
+    /** null before the first read. */
+    readAt: z.number().nullable(),
+    stale: z.boolean(),
+    refused: z.array(refusal),
+  }),
+  keys: z.object({ hits: z.number(), misses: z.number(), cached: z.number() }),
+  misses: z.object({ cached: z.number(), budgetPerMinute: z.number(), budgetLeft: z.number() }),
+  snapshot: z.object({ generation: z.number(), at: z.number(), tookMs: z.number() }).nullable(),
+  rssBytes: z.number(),
+})
+export type StatusDocument = z.infer<typeof statusDocument>
+
+/** GET /users */
+export const usersDocument = z.object({
+  users: z.array(
+    z.object({
+      name: z.string(),
+      uid: z.number(),
+      gid: z.number(),
+      gecos: z.string(),
+      dir: z.string(),
+      shell: z.string(),
+      iamName: z.string(),
+      arn: z.string(),
+      id: z.string(),
+      groups: z.array(z.string()),
+    }),
+  ),
+})
+export type UsersDocument = z.infer<typeof usersDocument>
+
+/** GET /groups */
+export const groupsDocument = z.object({
+  groups: z.array(z.object({ name: z.string(), gid: z.number(), members: z.array(z.string()) })),
+})
+export type GroupsDocument = z.infer<typeof groupsDocument>
+
+/** GET /keys/NAME */
+export const keysDocument = z.object({
+  user: z.string(),
+  stale: z.boolean(),
+  keys: z.array(
+    z.object({
+      line: z.string(),
+      type: z.string(),
+      fingerprint: z.string(),
+      source: z.string(),
+      owner: z.string(),
+      uploadedAt: z.number().nullable(),
+    }),
+  ),
+  refused: z.array(z.object({ id: z.string(), reason: z.string() })),
+})
+export type KeysDocument = z.infer<typeof keysDocument>
+
+/** GET /explain/NAME */
+export const explainDocument = z.object({
+  name: z.string(),
+  allowed: z.boolean(),
+  steps: z.array(
+    z.object({ rule: z.string(), outcome: z.enum(['pass', 'fail', 'info']), found: z.string() }),
+  ),
+})
+export type ExplainDocument = z.infer<typeof explainDocument>
+
+/** POST /refresh */
+export const refreshDocument = z.object({
+  refreshed: z.boolean(),
+  users: z.number(),
+  groups: z.number(),
+  error: failure.nullable(),
+})
+export type RefreshDocument = z.infer<typeof refreshDocument>
+
+/** Any answer with an HTTP status of 400 or more. */
+export const errorDocument = z.object({
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string() }),
+})
