@@ -1,0 +1,37 @@
+// Who may be here: group membership in the source, read by the rules.
+import type { DirectoryRules, SourceDirectory, SourceUser } from './types.ts'
+
+/** The groups that a read must ask for: each once; "*" stands for every user. */
+export function queriedGroups(rules: DirectoryRules): readonly string[] {
+  const shared = Object.values(rules.sharedAccounts).flat()
+  const named = [...rules.groups, ...rules.sudoGroups.filter((name) => name !== '*'), ...shared]
+  return [...new Set(named)]
+}
+
+/** Ids of the members of the named groups; "*" is everyone that the source told. */
+export function membersOf(
+  source: SourceDirectory,
+  groupNames: readonly string[],
+): ReadonlySet<string> {
+  if (groupNames.includes('*')) return new Set(source.users.map((user) => user.id))
+  const wanted = new Set(groupNames)
+  return new Set(
+    source.groups.filter((group) => wanted.has(group.name)).flatMap((group) => group.memberIds),
+  )
+}
+
+/** The people who may log in to each shared local account. */
+export function sharedPeople(
+  source: SourceDirectory,
+  rules: DirectoryRules,
+): Readonly<Record<string, readonly SourceUser[]>> {
+  return Object.fromEntries(
+    Object.entries(rules.sharedAccounts)
+      // root is never opened by a key of ours, even if somebody configures it.
+      .filter(([account]) => account !== 'root')
+      .map(([account, groups]) => {
+        const ids = membersOf(source, groups)
+        return [account, source.users.filter((user) => ids.has(user.id))]
+      }),
+  )
+}

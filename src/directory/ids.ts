@@ -1,0 +1,68 @@
+// Stable uids and gids: a function of the immutable source id, never a counter.
+import type { DirectoryRules } from './types.ts'
+
+type Range = DirectoryRules['ids']
+
+const encoder = new TextEncoder()
+
+/** FNV-1a, 32 bits, over the UTF-8 bytes. http://www.isthe.com/chongo/tech/comp/fnv/ */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5
+  for (const byte of encoder.encode(text)) hash = Math.imul(hash ^ byte, 0x01000193)
+  // FNV's low bits follow the last byte closely; murmur3's finalizer spreads them over the range.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** Ids that nobody of ours ever gets: the system's, nobody, and the two "no id" values. */
+export function isForbiddenId(id: number): boolean {
+  return id < 1000 || id === 65534 || id === 65535 || id >= 4294967294
+}
+
+export function inRange(id: number, range: Range): boolean {
+  return Number.isInteger(id) && id >= range.min && id <= range.max && !isForbiddenId(id)
+}
+
+/** Hands out ids that are in range, not taken and not given before. */
+export type IdSpace = {
+  /** The id for `sourceId`: its pin where that is free, else its hash, else the next free one. */
+  readonly give: (sourceId: string) => number
+  /** Takes exactly `id`; false when it is out of range or taken. */
+  readonly take: (id: number) => boolean
+}
+
+/**
+ * @param pins what was given before, for ids that exist now: kept, and kept free for their owners.
+ * @param taken ids that are somebody else's: local accounts.
+ */
+export function createIdSpace(
+  range: Range,
+  pins: ReadonlyMap<string, number>,
+  taken: ReadonlySet<number>,
+): IdSpace {
+  const used = new Set(taken)
+  const owners = new Map<number, string>()
+  for (const [sourceId, id] of pins) if (!owners.has(id)) owners.set(id, sourceId)
+  const free = (id: number, sourceId: string): boolean =>
+    inRange(id, range) && !used.has(id) && (owners.get(id) ?? sourceId) === sourceId
+  const size = range.max - range.min + 1
+  return {
+    take: (id) => {
+      if (!inRange(id, range) || used.has(id)) return false
+      used.add(id)
+      return true
+    },
+    give: (sourceId) => {
+      const pin = pins.get(sourceId)
+      if (pin !== undefined && free(pin, sourceId)) {
+        used.add(pin)
+        return pin
+      }
+      let id = range.min + (fnv1a(sourceId) % size)
+      while (!free(id, sourceId)) id = id >= range.max ? range.min : id + 1
+      used.add(id)
+      return id
+    },
+  }
+}

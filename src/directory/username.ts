@@ -1,0 +1,116 @@
+// Source name -> Linux name, or a refusal with its reason. Pure, and the same for users and groups.
+import type { DirectoryRules, Refusal } from './types.ts'
+
+export type NameResult =
+  | { readonly ok: true; readonly name: string }
+  | { readonly ok: false; readonly code: Refusal['code']; readonly reason: string }
+
+type NameRules = Pick<DirectoryRules, 'nameCase' | 'stripDomains'>
+
+/** useradd(8): the longest name that utmp, ps and friends carry whole. */
+const nameMax = 32
+
+/** The four characters that IAM allows and Linux tools stumble on, as words (widdix/aws-ec2-ssh). */
+const words: Readonly<Record<string, string>> = {
+  '+': '.plus.',
+  '=': '.equal.',
+  ',': '.comma.',
+  '@': '.at.',
+}
+
+/**
+ * Names that systems give a meaning to even where /etc/passwd lacks them: an IAM user of such a
+ * name could be taken for the system's. Debian's base-passwd, systemd's and sshd's own.
+ */
+const reserved: ReadonlySet<string> = new Set([
+  ...['root', 'toor', 'daemon', 'bin', 'sys', 'sync', 'games', 'man', 'lp', 'mail', 'news', 'uucp'],
+  ...[
+    'proxy',
+    'www-data',
+    'backup',
+    'list',
+    'irc',
+    'gnats',
+    'nobody',
+    'nogroup',
+    '_apt',
+    'shutdown',
+  ],
+  ...[
+    'halt',
+    'operator',
+    'ftp',
+    'dbus',
+    'messagebus',
+    'polkitd',
+    'sshd',
+    'ntp',
+    'chrony',
+    'postgres',
+  ],
+  ...['adm', 'tty', 'disk', 'kmem', 'dialout', 'fax', 'voice', 'cdrom', 'floppy', 'tape', 'sudo'],
+  ...[
+    'wheel',
+    'audio',
+    'dip',
+    'src',
+    'shadow',
+    'utmp',
+    'video',
+    'sasl',
+    'plugdev',
+    'staff',
+    'users',
+  ],
+  ...['input', 'sgx', 'kvm', 'render', 'crontab', 'docker', 'lxd', 'admin', 'iamlogin'],
+  'iamlogin-sudo',
+])
+
+/** True for names that no source may give, whatever this host's files say. */
+export function isReservedName(name: string): boolean {
+  const lower = name.toLowerCase()
+  return reserved.has(lower) || lower.startsWith('systemd-')
+}
+
+/** The shape that a name of ours has; native/common/names.c refuses all others. */
+export function isPossibleName(name: string): boolean {
+  return /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}$/.test(name) && !/^\d+$/.test(name)
+}
+
+function stripDomain(name: string, domains: readonly string[]): string {
+  const at = name.lastIndexOf('@')
+  if (at <= 0) return name
+  const domain = name.slice(at + 1).toLowerCase()
+  return domains.some((each) => each.toLowerCase() === domain) ? name.slice(0, at) : name
+}
+
+/**
+ * Maps a name of the source (IAM: `[\w+=,.@-]`, 64 long for users, 128 for groups) to a Linux name:
+ * strips configured domains, spells `+ = , @` as words, folds the case, then checks the result.
+ */
+export function linuxName(sourceName: string, rules: NameRules): NameResult {
+  const spelled = stripDomain(sourceName, rules.stripDomains).replace(
+    /[+=,@]/g,
+    (character) => words[character] ?? character,
+  )
+  const name = rules.nameCase === 'lower' ? spelled.toLowerCase() : spelled
+  if (name.length > nameMax)
+    return {
+      ok: false,
+      code: 'name-too-long',
+      reason: `"${name}" has ${name.length} characters, Linux takes ${nameMax}: shorten the name or set names.strip_domain`,
+    }
+  if (!isPossibleName(name))
+    return {
+      ok: false,
+      code: 'name-invalid',
+      reason: `"${name}" is no Linux name: it must begin with a letter, a digit or _ and hold a character that is no digit`,
+    }
+  if (isReservedName(name))
+    return {
+      ok: false,
+      code: 'name-reserved',
+      reason: `"${name}" belongs to the system: rename it in the source`,
+    }
+  return { ok: true, name }
+}

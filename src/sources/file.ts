@@ -1,0 +1,187 @@
+// The source `file`: a TOML directory of users, groups and keys, for air-gapped hosts and
+// break-glass. Read anew each time: whoever edits it needs no restart.
+import { readFile, stat } from 'node:fs/promises'
+import { parse, TomlError } from 'smol-toml'
+import { z } from 'zod'
+import { lineOf } from '../config/toml-lines.ts'
+import type { SourceDirectory, SourceUser } from '../directory/types.ts'
+import { SourceError } from '../errors.ts'
+import type { Source } from './source.ts'
+
+const name = z
+  .string({ error: 'a name of letters, digits and _+=,.@-' })
+  .regex(/^[\w+=,.@-]{1,128}$/, 'a name of letters, digits and _+=,.@-')
+const created = z.date({ error: 'a date such as 2026-01-31T12:00:00Z' }).optional()
+
+const documentSchema = z.strictObject({
+  user: z
+    .array(
+      z.strictObject({
+        name,
+        id: z
+          .string()
+          .regex(/^[\w:.-]{1,128}$/, 'an id of letters, digits and _:.-')
+          .optional(),
+        arn: z.string().optional(),
+        created,
+        keys: z
+          .array(z.string({ error: 'a key "type base64 comment"' }), { error: 'a list of keys' })
+          .default([]),
+        mfa: z.boolean({ error: 'true or false' }).optional(),
+        uid: z.number({ error: 'a whole number' }).int('a whole number').optional(),
+        gecos: z.string({ error: 'text' }).optional(),
+        home: z.string({ error: 'an absolute path' }).optional(),
+        shell: z.string({ error: 'an absolute path' }).optional(),
+      }),
+      { error: 'tables [[user]]' },
+    )
+    .default([]),
+  group: z
+    .array(
+      z.strictObject({
+        name,
+        id: z
+          .string()
+          .regex(/^[\w:.-]{1,128}$/, 'an id of letters, digits and _:.-')
+          .optional(),
+        created,
+        members: z.array(z.string(), { error: 'a list of user names' }).default([]),
+      }),
+      { error: 'tables [[group]]' },
+    )
+    .default([]),
+})
+type FileDocument = z.infer<typeof documentSchema>
+type FileUser = FileDocument['user'][number]
+
+function malformed(message: string, hint: string, cause?: unknown): SourceError {
+  return new SourceError('source_malformed', message, { hint, cause })
+}
+
+async function readText(path: string, signal: AbortSignal): Promise<string> {
+  try {
+    const { mode } = await stat(path)
+    if ((mode & 0o022) !== 0)
+      throw new SourceError('source_denied', `reading ${path}: writable by others than its owner`, {
+        hint: `whoever can write it can let people in: chmod go-w ${path}`,
+      })
+    return await readFile(path, { encoding: 'utf8', signal })
+  } catch (error) {
+    if (error instanceof SourceError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SourceError('source_unreachable', `reading ${path}: ${reason}`, {
+      hint: 'write the file, readable for the user iamlogin, or change source.path',
+      cause: error,
+    })
+  }
+}
+
+function decode(path: string, text: string): FileDocument {
+  let table: unknown
+  try {
+    table = parse(text)
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error
+    throw malformed(
+      `${path}:${error.line}:${error.column}: ${error.message.split('\n')[0] ?? 'no TOML'}`,
+      'mend the TOML syntax on that line',
+      error,
+    )
+  }
+  const parsed = documentSchema.safeParse(table)
+  if (parsed.success) return parsed.data
+  const found = parsed.error.issues.flatMap((issue) => {
+    const at = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
+    const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...at, key]) : [at]
+    const said = issue.code === 'unrecognized_keys' ? 'unknown key' : `allowed: ${issue.message}`
+    return paths.map((each) => `${path}:${lineOf(text, each) ?? 1}: ${each.join('.')}: ${said}`)
+  })
+  throw malformed(found.join('\n'), 'mend the lines above')
+}
+
+function toUser(user: FileUser): SourceUser {
+  const { uid, gecos, home: dir, shell } = user
+  const overrides = {
+    ...(uid === undefined ? {} : { uid }),
+    ...(gecos === undefined ? {} : { gecos }),
+    ...(dir === undefined ? {} : { dir }),
+    ...(shell === undefined ? {} : { shell }),
+  }
+  return {
+    id: user.id ?? `file:${user.name}`,
+    name: user.name,
+    arn: user.arn ?? `file:user/${user.name}`,
+    createdAt: user.created?.getTime() ?? 0,
+    ...(Object.keys(overrides).length === 0 ? {} : { overrides }),
+  }
+}
+
+function select(
+  path: string,
+  text: string,
+  file: FileDocument,
+  groups: readonly string[],
+): SourceDirectory {
+  const users = new Map(file.user.map((user) => [user.name, toUser(user)]))
+  for (const [index, group] of file.group.entries())
+    for (const member of group.members)
+      if (!users.has(member))
+        throw malformed(
+          `${path}:${lineOf(text, ['group', index, 'members']) ?? 1}: group.${group.name}: unknown member "${member}"`,
+          `add a [[user]] named "${member}" or remove it from the group`,
+        )
+  const complete = groups.includes('*')
+  for (const wanted of groups)
+    if (wanted !== '*' && !file.group.some((group) => group.name === wanted))
+      throw new SourceError(
+        'source_unknown_group',
+        `reading group ${wanted}: ${path} has no such group`,
+        {
+          hint: `add [[group]] name = "${wanted}" to ${path} or remove it from the configuration`,
+        },
+      )
+  const chosen = file.group
+    .filter((group) => groups.includes(group.name))
+    .map((group) => ({
+      id: group.id ?? `file:${group.name}`,
+      name: group.name,
+      arn: `file:group/${group.name}`,
+      createdAt: group.created?.getTime() ?? 0,
+      memberIds: group.members.flatMap((member) => users.get(member)?.id ?? []),
+    }))
+  const members = new Set(chosen.flatMap((group) => group.memberIds))
+  const present = [...users.values()].filter((user) => complete || members.has(user.id))
+  return { complete, users: present, groups: chosen }
+}
+
+/** Makes the file source for the TOML directory at `path`. */
+export function createFileSource(options: { readonly path: string }): Source {
+  const { path } = options
+  let reads = 0
+  const read = async (
+    signal: AbortSignal,
+  ): Promise<{ readonly text: string; readonly file: FileDocument }> => {
+    reads++
+    const text = await readText(path, signal)
+    return { text, file: decode(path, text) }
+  }
+  return {
+    kind: 'file',
+    calls: () => ({ ReadFile: reads }),
+    close: () => Promise.resolve(),
+    fetchDirectory: async ({ groups }, signal) => {
+      const { text, file } = await read(signal)
+      return select(path, text, file, groups)
+    },
+    fetchCredentials: async (user, signal) => {
+      const { file } = await read(signal)
+      const found = file.user.find((each) => (each.id ?? `file:${each.name}`) === user.id)
+      const keys = (found?.keys ?? []).map((body, index) => ({
+        id: `file:${index + 1}`,
+        origin: 'file' as const,
+        body,
+      }))
+      return { keys, ...(found?.mfa === undefined ? {} : { mfa: found.mfa }) }
+    },
+  }
+}

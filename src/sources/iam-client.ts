@@ -1,0 +1,56 @@
+// The SDK's client with our time-outs, retries, credentials and a counter of every request sent.
+import { IAMClient } from '@aws-sdk/client-iam'
+import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers'
+
+export type IamClientOptions = {
+  readonly assumeRole?: string
+  readonly externalId?: string
+  readonly region?: string
+  readonly endpoint?: string
+}
+
+/** IAM is one service for the whole partition; any region of it leads there. */
+const anyRegion = 'us-east-1'
+
+/**
+ * Standard retries: 3 attempts with jitter. Time-outs: 2 s to connect, 5 s for an answer.
+ * STS, for assume_role, is found by the region or by AWS_ENDPOINT_URL_STS.
+ */
+export function createIamClient(
+  options: IamClientOptions,
+  onRequest: (operation: string) => void,
+): IAMClient {
+  const region = options.region ?? process.env['AWS_REGION'] ?? anyRegion
+  const credentials =
+    options.assumeRole === undefined
+      ? fromNodeProviderChain({ timeout: 1000, maxRetries: 2 })
+      : fromTemporaryCredentials({
+          params: {
+            RoleArn: options.assumeRole,
+            RoleSessionName: 'iamlogin',
+            ...(options.externalId === undefined ? {} : { ExternalId: options.externalId }),
+          },
+          clientConfig: { region },
+        })
+  const client = new IAMClient({
+    region,
+    credentials,
+    maxAttempts: 3,
+    retryMode: 'standard',
+    requestHandler: {
+      connectionTimeout: 2_000,
+      requestTimeout: 5_000,
+      throwOnRequestTimeout: true,
+    },
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+  })
+  client.middlewareStack.add(
+    (next, context) => (args) => {
+      onRequest((context.commandName ?? 'Unknown').replace(/Command$/, ''))
+      return next(args)
+    },
+    // After the retry middleware: every attempt counts, as it does for AWS's limits.
+    { step: 'finalizeRequest', priority: 'low', name: 'iamloginCount' },
+  )
+  return client
+}

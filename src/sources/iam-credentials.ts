@@ -1,0 +1,140 @@
+// What the door needs of one IAM user: active keys, keys in tags, MFA devices.
+import {
+  GetSSHPublicKeyCommand,
+  ListMFADevicesCommand,
+  ListUserTagsCommand,
+  paginateListSSHPublicKeys,
+  type IAMClient,
+  type SSHPublicKeyMetadata,
+  type Tag,
+} from '@aws-sdk/client-iam'
+import type { Overrides, SourceKey, SourceUser } from '../directory/types.ts'
+import { isNoSuchEntity, toSourceError } from './iam-errors.ts'
+
+/** Bodies of keys by SSHPublicKeyId: IAM never changes one, so each is read once. */
+export type KeyBodies = {
+  readonly get: (id: string) => string | undefined
+  readonly set: (id: string, body: string) => unknown
+}
+
+async function readBody(
+  client: IAMClient,
+  user: SourceUser,
+  id: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const answer = await client.send(
+      new GetSSHPublicKeyCommand({ UserName: user.name, SSHPublicKeyId: id, Encoding: 'SSH' }),
+      { abortSignal: signal },
+    )
+    return answer.SSHPublicKey?.SSHPublicKeyBody
+  } catch (error) {
+    // Deleted between the list and the read.
+    if (isNoSuchEntity(error)) return undefined
+    throw toSourceError(error, `reading key ${id} of ${user.name}`, 'iam:GetSSHPublicKey')
+  }
+}
+
+/** The active keys that were uploaded to IAM; a user who is gone has none. */
+export async function readUploadedKeys(
+  client: IAMClient,
+  user: SourceUser,
+  context: { readonly bodies: KeyBodies; readonly signal: AbortSignal },
+): Promise<readonly SourceKey[]> {
+  const { bodies, signal } = context
+  const active: SSHPublicKeyMetadata[] = []
+  try {
+    const pages = paginateListSSHPublicKeys(
+      { client, pageSize: 100 },
+      { UserName: user.name },
+      { abortSignal: signal },
+    )
+    for await (const page of pages)
+      active.push(...(page.SSHPublicKeys ?? []).filter((key) => key.Status === 'Active'))
+  } catch (error) {
+    if (isNoSuchEntity(error)) return []
+    throw toSourceError(error, `listing the keys of ${user.name}`, 'iam:ListSSHPublicKeys')
+  }
+  const keys = await Promise.all(
+    active.map(async (key): Promise<readonly SourceKey[]> => {
+      const id = key.SSHPublicKeyId ?? ''
+      const body = bodies.get(id) ?? (await readBody(client, user, id, signal))
+      if (body === undefined) return []
+      bodies.set(id, body)
+      const uploaded = key.UploadDate?.getTime()
+      return [
+        { id, origin: 'iam', body, ...(uploaded === undefined ? {} : { uploadedAt: uploaded }) },
+      ]
+    }),
+  )
+  return keys.flat()
+}
+
+/** Every tag of a user; none for a user who is gone. */
+export async function readTags(
+  client: IAMClient,
+  user: SourceUser,
+  signal: AbortSignal,
+): Promise<readonly Tag[]> {
+  const tags: Tag[] = []
+  let marker: string | undefined
+  try {
+    do {
+      const page = await client.send(
+        new ListUserTagsCommand({
+          UserName: user.name,
+          ...(marker === undefined ? {} : { Marker: marker }),
+        }),
+        { abortSignal: signal },
+      )
+      tags.push(...(page.Tags ?? []))
+      marker = page.IsTruncated === true ? page.Marker : undefined
+    } while (marker !== undefined)
+    return tags
+  } catch (error) {
+    if (isNoSuchEntity(error)) return []
+    throw toSourceError(error, `reading the tags of ${user.name}`, 'iam:ListUserTags')
+  }
+}
+
+/** Keys in the tags `iamlogin:ssh-key`, `iamlogin:ssh-key:2` … in the order of their numbers. */
+export function keysFromTags(tags: readonly Tag[]): readonly SourceKey[] {
+  return tags
+    .flatMap((tag) => {
+      const match = /^iamlogin:ssh-key(?::(\d{1,3}))?$/.exec(tag.Key ?? '')
+      return match === null ? [] : [{ tag, order: Number(match[1] ?? 1) }]
+    })
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ tag }) => ({ id: `tag:${tag.Key ?? ''}`, origin: 'tag', body: tag.Value ?? '' }))
+}
+
+/** `iamlogin:uid`, `:shell`, `:home`, `:name` of a user's tags. */
+export function overridesFromTags(tags: readonly Tag[]): Overrides {
+  const value = (name: string): string | undefined =>
+    tags.find((tag) => tag.Key === `iamlogin:${name}`)?.Value
+  const [uid, shell, dir, gecos] = [value('uid'), value('shell'), value('home'), value('name')]
+  return {
+    ...(uid === undefined ? {} : { uid: /^\d{1,10}$/.test(uid) ? Number(uid) : -1 }),
+    ...(shell === undefined ? {} : { shell }),
+    ...(dir === undefined ? {} : { dir }),
+    ...(gecos === undefined ? {} : { gecos }),
+  }
+}
+
+/** Whether the user has an MFA device of any kind. */
+export async function readMfa(
+  client: IAMClient,
+  user: SourceUser,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const answer = await client.send(new ListMFADevicesCommand({ UserName: user.name }), {
+      abortSignal: signal,
+    })
+    return (answer.MFADevices ?? []).length > 0
+  } catch (error) {
+    if (isNoSuchEntity(error)) return false
+    throw toSourceError(error, `listing the MFA devices of ${user.name}`, 'iam:ListMFADevices')
+  }
+}
