@@ -5,7 +5,7 @@ import { toSourceError } from './iam-errors.ts'
 
 /** Splits a tag's value "developers, ops" into group names. */
 export function splitGroups(value: string): readonly string[] {
-  return [...new Set(value.split(/[\s;:/]+|,(?=\s)|,/).filter((name) => name !== ''))]
+  return [...new Set(value.split(/[\s;,]+/).filter((name) => name !== ''))]
 }
 
 async function describeTag(

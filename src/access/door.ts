@@ -1,0 +1,241 @@
+// The questions asked at the door: which keys open it, and may this person enter now.
+import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts'
+import type { DirectoryIndex } from '../directory/lookup.ts'
+import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
+import { fingerprintOf, type AuthorizedKey } from '../keys/authorized-key.ts'
+import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
+import type { Clock } from '../platform/clock.ts'
+
+export type KeysAnswer =
+  | { readonly status: 'success'; readonly lines: readonly string[]; readonly stale: boolean }
+  | { readonly status: 'notfound' }
+  | { readonly status: 'unavail'; readonly reason: string }
+
+export type AccountAnswer = {
+  /** 'unknown': the C side decides by directory.db, or refuses. */
+  readonly verdict: 'allow' | 'deny' | 'ignore' | 'unknown'
+  readonly rule: string
+  /** For the person at the door: says no more than they may know. */
+  readonly message: string
+  readonly stale: boolean
+}
+
+export type KeysQuestion = {
+  readonly user: string
+  readonly uid: number
+  /** sshd's %t and %k; empty: every key. */
+  readonly keyType: string
+  readonly keyBlob: string
+}
+
+export type Door = {
+  readonly authorizedKeys: (question: KeysQuestion) => Promise<KeysAnswer>
+  readonly account: (user: string, door: AuditDoor) => Promise<AccountAnswer>
+}
+
+/** What the door sees of the directory; handed in, so that this room knows no store. */
+export type DoorView = {
+  readonly directory: Directory
+  readonly index: DirectoryIndex
+  readonly readAt: number
+}
+
+export type DoorDeps = {
+  readonly view: () => DoorView | undefined
+  readonly local: () => LocalAccounts
+  /** Has the source read for a name that is not in the directory. */
+  readonly askMiss: (name: string) => Promise<'present' | 'absent' | 'unknown'>
+  readonly keysOf: KeyLookup['of']
+  readonly requireMfa: boolean
+  readonly offlineMs: number
+  readonly clock: Clock
+  readonly audit: Audit
+}
+
+/** IAM lets a group have thousands; nobody shares an account with more. */
+const sharedPeopleMax = 1000
+const sharedConcurrency = 5
+/** sshd asks twice for one login: the second is no second event. */
+const repeatMs = 5_000
+
+type Found = { readonly key: AuthorizedKey; readonly person: SourceUser }
+type Collected =
+  | { readonly status: 'success'; readonly found: readonly Found[]; readonly stale: boolean }
+  | { readonly status: 'unavail'; readonly reason: string }
+
+/** Why a person may not enter although the name is theirs; undefined when they may. */
+function flawOf(
+  answer: Extract<PersonKeys, { status: 'success' }>,
+  requireMfa: boolean,
+): string | undefined {
+  if (requireMfa && answer.mfa !== true) return 'access.require_mfa'
+  if (answer.keys.length === 0) return 'no valid key'
+  return undefined
+}
+
+/** Makes the door. */
+export function createDoor(deps: DoorDeps): Door {
+  const { clock, audit } = deps
+  const told = new Map<string, number>()
+
+  const expired = (view: DoorView): boolean => clock.now() - view.readAt > deps.offlineMs
+
+  const collect = async (people: readonly SourceUser[]): Promise<Collected> => {
+    const found: Found[] = []
+    let stale = false
+    let reason: string | undefined
+    const queue = people.slice(0, sharedPeopleMax).values()
+    const worker = async (): Promise<void> => {
+      for (const person of queue) {
+        const answer = await deps.keysOf(person)
+        if (answer.status === 'unavail') {
+          reason = answer.reason
+          continue
+        }
+        stale ||= answer.stale
+        if (deps.requireMfa && answer.mfa !== true) continue
+        found.push(...answer.keys.map((key) => ({ key, person })))
+      }
+    }
+    await Promise.all(Array.from({ length: sharedConcurrency }, worker))
+    if (found.length === 0 && reason !== undefined) return { status: 'unavail', reason }
+    return { status: 'success', found, stale }
+  }
+
+  const tellKey = (
+    action: 'key-offered' | 'key-refused',
+    told_: {
+      readonly subject: AuditSubject
+      readonly key: AuditKey
+      readonly reason: string
+      readonly stale: boolean
+    },
+  ): void => {
+    const at = clock.now()
+    const mark = `${action} ${told_.subject.linuxUser} ${told_.key.fingerprint}`
+    for (const [each, when] of told) if (at - when > repeatMs) told.delete(each)
+    if (told.has(mark)) return
+    told.set(mark, at)
+    audit({ action, at, ...told_ })
+  }
+
+  /** The people whose keys open `user`; a status where that cannot be or is not known. */
+  const peopleOf = async (
+    question: KeysQuestion,
+  ): Promise<readonly SourceUser[] | 'notfound' | 'unavail'> => {
+    const { user, uid } = question
+    if (user === 'root' || uid === 0) return 'notfound'
+    const view = deps.view()
+    if (view === undefined) return 'unavail'
+    const localUid = deps.local().users.get(user)
+    if (localUid !== undefined) {
+      const shared = view.directory.shared[user]
+      return shared !== undefined && localUid === uid && uid !== 0 ? shared : 'notfound'
+    }
+    const account = view.index.accountByName(user)
+    if (account !== undefined) return account.passwd.uid === uid ? [account.user] : 'notfound'
+    const answer = await deps.askMiss(user)
+    if (answer === 'unknown') return 'unavail'
+    const now = deps.view()?.index.accountByName(user)
+    return now !== undefined && now.passwd.uid === uid ? [now.user] : 'notfound'
+  }
+
+  const authorizedKeys: Door['authorizedKeys'] = async (question) => {
+    const people = await peopleOf(question)
+    if (people === 'notfound') return { status: 'notfound' }
+    const view = deps.view()
+    if (people === 'unavail' || view === undefined)
+      return { status: 'unavail', reason: 'the directory cannot be read now' }
+    if (expired(view))
+      return {
+        status: 'unavail',
+        reason: 'the last read of the source is older than source.offline',
+      }
+    const collected = await collect(people)
+    if (collected.status === 'unavail') return collected
+    const { found, stale } = collected
+    const [only] = people.length === 1 ? people : []
+    const subject = { linuxUser: question.user, uid: question.uid }
+    if (question.keyBlob === '')
+      return { status: 'success', lines: found.slice(0, 100).map(({ key }) => key.line), stale }
+    const match = found.find(({ key }) => key.blob === question.keyBlob)
+    if (match === undefined) {
+      const key = { fingerprint: fingerprintOf(question.keyBlob), type: question.keyType }
+      tellKey('key-refused', {
+        subject: only === undefined ? subject : { ...subject, person: only },
+        key,
+        reason: 'not an active, valid key of this person',
+        stale,
+      })
+      return { status: 'success', lines: [], stale }
+    }
+    const { key, person } = match
+    tellKey('key-offered', {
+      subject: { ...subject, person },
+      key: { fingerprint: key.fingerprint, type: key.type, id: key.id },
+      reason: 'active key of this person',
+      stale,
+    })
+    return { status: 'success', lines: [key.line], stale }
+  }
+
+  const decide = async (
+    user: string,
+  ): Promise<AccountAnswer & { readonly subject: AuditSubject }> => {
+    const subject = { linuxUser: user }
+    const ignore = (rule: string) => ({
+      verdict: 'ignore' as const,
+      rule,
+      message: '',
+      stale: false,
+      subject,
+    })
+    const deny = (rule: string, about: AuditSubject, stale = false) => ({
+      verdict: 'deny' as const,
+      rule,
+      message: `${user} may not log in to this host now. Ask whoever manages your IAM user.`,
+      stale,
+      subject: about,
+    })
+    if (deps.local().users.has(user)) return ignore('local account')
+    const unknown = (rule: string) => ({ ...ignore(rule), verdict: 'unknown' as const })
+    const view = deps.view()
+    if (view === undefined) return unknown('no directory yet')
+    if (view.index.accountByName(user) === undefined && (await deps.askMiss(user)) === 'unknown')
+      return unknown('the source cannot be asked')
+    const now = deps.view() ?? view
+    const account = now.index.accountByName(user)
+    if (account === undefined) return ignore('no user of the source')
+    const about = { linuxUser: user, uid: account.passwd.uid, person: account.user }
+    if (expired(now)) return deny('source.offline', about, true)
+    const answer = await deps.keysOf(account.user)
+    if (answer.status === 'unavail') return deny('the source cannot be asked', about)
+    const flaw = flawOf(answer, deps.requireMfa)
+    if (flaw !== undefined) return deny(flaw, about, answer.stale)
+    return {
+      verdict: 'allow',
+      rule: 'access.groups',
+      message: '',
+      stale: answer.stale,
+      subject: about,
+    }
+  }
+
+  return {
+    authorizedKeys,
+    account: async (user, door) => {
+      const { subject, ...answer } = await decide(user)
+      if (answer.verdict === 'allow' || answer.verdict === 'deny')
+        audit({
+          action: answer.verdict === 'allow' ? 'login-allowed' : 'login-refused',
+          at: clock.now(),
+          subject,
+          door,
+          rule: answer.rule,
+          reason: answer.verdict === 'allow' ? 'a member with a valid key' : answer.rule,
+          stale: answer.stale,
+        })
+      return answer
+    },
+  }
+}

@@ -1,0 +1,147 @@
+// control.sock: HTTP and JSON for the command line and Prometheus, for root and the group iamlogin.
+import { chmodSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Registry } from 'prom-client'
+import type { Log } from '../platform/log.ts'
+import { removeStaleSocket } from '../server/server.ts'
+import {
+  explainOf,
+  groupsOf,
+  keysOf,
+  refreshNow,
+  statusOf,
+  usersOf,
+  type ControlParts,
+} from './routes.ts'
+
+export type Control = { readonly close: () => Promise<void> }
+
+type Reply = { readonly code: number; readonly type: string; readonly body: string }
+
+function json(body: unknown, code = 200): Reply {
+  return { code, type: 'application/json', body: JSON.stringify(body) }
+}
+
+function failure(code: number, word: string, message: string, hint: string): Reply {
+  return json({ error: { code: word, message, hint } }, code)
+}
+
+async function route(
+  request: IncomingMessage,
+  parts: ControlParts,
+  registry: Registry,
+): Promise<Reply> {
+  const url = new URL(request.url ?? '/', 'http://control')
+  const [, first = '', ...rest] = url.pathname.split('/')
+  const name = decodeURIComponent(rest.join('/'))
+  switch (`${request.method ?? ''} ${first}`) {
+    case 'GET status':
+      return json(statusOf(parts))
+    case 'GET users':
+      return json(usersOf(parts.store.current()))
+    case 'GET groups':
+      return json(groupsOf(parts.store.current()))
+    case 'GET explain':
+      return json(await explainOf(parts, name))
+    case 'GET keys': {
+      const keys = await keysOf(parts, name)
+      if (typeof keys === 'string')
+        return failure(503, 'source_unavailable', keys, 'see iamlogin status')
+      if (keys === undefined)
+        return failure(
+          404,
+          'not_found',
+          `no user "${name}" here`,
+          `iamlogin explain ${name} tells why`,
+        )
+      return json(keys)
+    }
+    case 'POST refresh':
+      return json(
+        await refreshNow(parts, {
+          user: url.searchParams.get('user') ?? undefined,
+          confirm: url.searchParams.get('confirm') === '1',
+        }),
+      )
+    case 'GET metrics':
+      return { code: 200, type: registry.contentType, body: await registry.metrics() }
+    default:
+      return failure(
+        404,
+        'not_found',
+        `no ${request.method ?? ''} ${url.pathname}`,
+        'see iamlogin --help',
+      )
+  }
+}
+
+function serverOf(answer: (request: IncomingMessage) => Promise<Reply>, log: Log): Server {
+  const server = createServer((request, response) => {
+    request.resume()
+    answer(request)
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'answering on control.sock failed')
+        return failure(500, 'internal', 'internal error', 'the log of iamlogind tells more')
+      })
+      .then(({ code, type, body }) => {
+        response.writeHead(code, { 'content-type': type, connection: 'close' }).end(body)
+      })
+      .catch(() => response.destroy())
+  })
+  server.requestTimeout = 10_000
+  server.maxConnections = 64
+  return server
+}
+
+async function listening(server: Server, where: Parameters<Server['listen']>[0]): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(where, resolve)
+  })
+}
+
+/** Listens on `path` with mode 0660, and for /metrics on TCP where `listen` says so. */
+export async function startControl(deps: {
+  readonly path: string
+  readonly listen: string
+  readonly parts: ControlParts
+  readonly registry: Registry
+  readonly log: Log
+}): Promise<Control> {
+  const { parts, registry, log } = deps
+  await removeStaleSocket(deps.path)
+  const servers = [serverOf((request) => route(request, parts, registry), log)]
+  const [local] = servers
+  if (local !== undefined) await listening(local, { path: deps.path })
+  chmodSync(deps.path, 0o660)
+  if (deps.listen !== '') {
+    const at = deps.listen.lastIndexOf(':')
+    const metrics = serverOf(
+      async (request) =>
+        request.url === '/metrics'
+          ? route(request, parts, registry)
+          : failure(404, 'not_found', 'only /metrics is here', ''),
+      log,
+    )
+    await listening(metrics, {
+      host: deps.listen.slice(0, at).replace(/^\[|\]$/g, ''),
+      port: Number(deps.listen.slice(at + 1)),
+    })
+    servers.push(metrics)
+  }
+  return {
+    close: async () => {
+      await Promise.all(
+        servers.map(
+          (server) =>
+            new Promise<void>((resolve) => {
+              server.closeAllConnections()
+              server.close(() => {
+                resolve()
+              })
+            }),
+        ),
+      )
+    },
+  }
+}

@@ -1,0 +1,175 @@
+// What control.sock answers: one function a document, over what the daemon hands in.
+import type { DirectoryRules } from '../directory/types.ts'
+import { explainName } from '../directory/explain.ts'
+import type { AuthorizedKey } from '../keys/authorized-key.ts'
+import type { KeyLookup } from '../keys/lookup.ts'
+import type { MissResolver } from '../refresh/miss.ts'
+import type { Refresher } from '../refresh/refresh.ts'
+import type { Current, Store } from '../refresh/store.ts'
+import type { Source } from '../sources/source.ts'
+import type {
+  ExplainDocument,
+  GroupsDocument,
+  KeysDocument,
+  RefreshDocument,
+  StatusDocument,
+  UsersDocument,
+} from './documents.ts'
+
+export type ControlParts = {
+  readonly version: string
+  readonly startedAt: number
+  readonly store: Store
+  readonly source: Pick<Source, 'kind' | 'calls'>
+  readonly refresher: Refresher
+  readonly keys: KeyLookup
+  readonly misses: MissResolver
+  readonly missCallsPerMinute: number
+  readonly snapshot: () => StatusDocument['snapshot']
+  readonly refreshMs: number
+  readonly now: () => number
+}
+
+/** GET /status */
+export function statusOf(parts: ControlParts): StatusDocument {
+  const now = parts.store.current()
+  const failure = parts.refresher.failure()
+  const misses = parts.misses.stats()
+  return {
+    version: parts.version,
+    startedAt: parts.startedAt,
+    source: {
+      kind: parts.source.kind,
+      state: failure !== undefined ? 'failing' : now === undefined ? 'starting' : 'ok',
+      lastError: failure ?? null,
+      apiCalls: parts.source.calls(),
+    },
+    directory: {
+      users: now?.directory.accounts.length ?? 0,
+      groups: now?.directory.groups.length ?? 0,
+      generation: now?.generation ?? 0,
+      readAt: now?.readAt ?? null,
+      stale: now === undefined || parts.now() - now.readAt > parts.refreshMs * 3,
+      refused: [...(now?.directory.refused ?? [])],
+    },
+    keys: parts.keys.stats(),
+    misses: {
+      cached: misses.cached,
+      budgetPerMinute: parts.missCallsPerMinute,
+      budgetLeft: misses.budgetLeft,
+    },
+    snapshot: parts.snapshot(),
+    rssBytes: process.memoryUsage.rss(),
+  }
+}
+
+/** GET /users */
+export function usersOf(current: Current | undefined): UsersDocument {
+  return {
+    users: (current?.directory.accounts ?? []).map(({ passwd, user }) => ({
+      ...passwd,
+      iamName: user.name,
+      arn: user.arn,
+      id: user.id,
+      groups: (current?.index.initgroups(passwd.name) ?? []).flatMap(
+        (gid) => current?.index.groupByGid(gid)?.name ?? [],
+      ),
+    })),
+  }
+}
+
+/** GET /groups */
+export function groupsOf(current: Current | undefined): GroupsDocument {
+  return {
+    groups: (current?.directory.groups ?? []).map((group) => ({
+      ...group,
+      members: [...group.members],
+    })),
+  }
+}
+
+function keyRow(key: AuthorizedKey, owner: string): KeysDocument['keys'][number] {
+  return {
+    line: key.line,
+    type: key.type,
+    fingerprint: key.fingerprint,
+    source: key.source,
+    owner,
+    uploadedAt: key.uploadedAt ?? null,
+  }
+}
+
+/** GET /keys/NAME; undefined for nobody of ours, a sentence when the source cannot be asked. */
+export async function keysOf(
+  parts: ControlParts,
+  name: string,
+): Promise<KeysDocument | string | undefined> {
+  const current = parts.store.current()
+  const account = current?.index.accountByName(name)
+  const people = account === undefined ? current?.directory.shared[name] : [account.user]
+  if (people === undefined) return undefined
+  const keys: KeysDocument['keys'] = []
+  const refused: KeysDocument['refused'] = []
+  let stale = false
+  for (const person of people) {
+    const answer = await parts.keys.of(person)
+    if (answer.status === 'unavail') return answer.reason
+    stale ||= answer.stale
+    keys.push(...answer.keys.map((key) => keyRow(key, person.name)))
+    refused.push(...answer.refused)
+  }
+  return { user: name, stale, keys, refused }
+}
+
+/** GET /explain/NAME */
+export async function explainOf(parts: ControlParts, name: string): Promise<ExplainDocument> {
+  const current = parts.store.current()
+  if (current === undefined)
+    return {
+      name,
+      allowed: false,
+      steps: [{ rule: 'directory', outcome: 'fail', found: 'not read yet' }],
+    }
+  const rules: DirectoryRules = current.rules
+  const { source, directory, local } = current
+  const told = explainName(name, { source, directory, rules, local })
+  const steps = [...told.steps]
+  const account = directory.accounts.find(
+    ({ user, passwd }) => passwd.name === name || user.name === name,
+  )
+  if (!told.allowed || account === undefined) return { name, allowed: told.allowed, steps }
+  const answer = await parts.keys.of(account.user)
+  const count = answer.status === 'success' ? answer.keys.length : 0
+  steps.push({
+    rule: 'keys',
+    outcome: count > 0 ? 'pass' : 'fail',
+    found:
+      answer.status === 'success'
+        ? `${count} valid of ${count + answer.refused.length}`
+        : answer.reason,
+  })
+  if (answer.status === 'success')
+    for (const each of answer.refused)
+      steps.push({ rule: 'keys', outcome: 'info', found: `${each.id}: ${each.reason}` })
+  return { name, allowed: count > 0, steps }
+}
+
+/** POST /refresh */
+export async function refreshNow(
+  parts: ControlParts,
+  options: { readonly user: string | undefined; readonly confirm: boolean },
+): Promise<RefreshDocument> {
+  const account =
+    options.user === undefined
+      ? undefined
+      : parts.store.current()?.index.accountByName(options.user)
+  parts.keys.expire(account?.user.id)
+  const result = await parts.refresher.readNow({ confirm: options.confirm })
+  const now = parts.store.current()
+  return {
+    refreshed: result.ok,
+    users: now?.directory.accounts.length ?? 0,
+    groups: now?.directory.groups.length ?? 0,
+    error: result.ok ? null : result.failure,
+  }
+}

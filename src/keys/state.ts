@@ -1,0 +1,72 @@
+// The last known keys on disk: logins go on when the resolver restarts while the source is away.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import { z } from 'zod'
+import type { SourceCredentials } from '../directory/types.ts'
+import { FormatError } from '../errors.ts'
+
+export type SavedCredentials = {
+  /** SourceUser.id */
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly fetchedAt: number
+  readonly credentials: SourceCredentials
+}
+
+const savedSchema = z.object({
+  version: z.literal(1),
+  people: z.array(
+    z.object({
+      id: z.string(),
+      fetchedAt: z.number(),
+      credentials: z.object({
+        mfa: z.boolean().exactOptional(),
+        keys: z.array(
+          z.object({
+            id: z.string(),
+            origin: z.enum(['iam', 'tag', 'file']),
+            body: z.string(),
+            uploadedAt: z.number().exactOptional(),
+          }),
+        ),
+      }),
+    }),
+  ),
+})
+
+export type KeysFile = {
+  /** @throws {FormatError} when the file is there but cannot be used. */
+  readonly load: () => Promise<readonly SavedCredentials[]>
+  readonly save: (people: readonly SavedCredentials[]) => Promise<void>
+}
+
+/** The state file `keys.json` in `stateDir`. */
+export function createKeysFile(stateDir: string): KeysFile {
+  const path = join(stateDir, 'keys.json')
+  return {
+    load: async () => {
+      let text: string
+      try {
+        text = await readFile(path, 'utf8')
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+        throw error
+      }
+      try {
+        return savedSchema.parse(JSON.parse(text)).people
+      } catch (error) {
+        throw new FormatError(
+          'format_state',
+          `reading ${path}: it is damaged or of another version`,
+          {
+            hint: `keys are asked of the source again; remove ${path} if this message stays`,
+            cause: error,
+          },
+        )
+      }
+    },
+    save: (people) =>
+      writeFileAtomic(path, JSON.stringify({ version: 1, people }), { mode: 0o600 }),
+  }
+}

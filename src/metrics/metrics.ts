@@ -1,0 +1,69 @@
+// The list of metrics; /metrics on control.sock and, where configured, on TCP.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Metrics = {
+  readonly registry: Registry
+  readonly requests: Counter<'op' | 'status'>
+  readonly refreshSeconds: Histogram
+}
+
+/** What is read when Prometheus asks. */
+export type Gauges = Readonly<
+  Record<'users' | 'groups' | 'directoryAgeSeconds' | 'keysCached' | 'missBudget', () => number>
+>
+
+const gaugeHelp: Readonly<Record<keyof Gauges, readonly [string, string]>> = {
+  users: ['iamlogin_users', 'Users that this host resolves'],
+  groups: ['iamlogin_groups', 'Groups that this host resolves'],
+  directoryAgeSeconds: [
+    'iamlogin_directory_age_seconds',
+    'Seconds since the last good read of the source',
+  ],
+  keysCached: ['iamlogin_keys_cached', 'People whose keys are cached'],
+  missBudget: [
+    'iamlogin_miss_budget_calls',
+    'AWS calls that lookups of unknown names may still cause this minute',
+  ],
+}
+
+/** Makes the registry. */
+export function createMetrics(
+  gauges: Gauges,
+  apiCalls: () => Readonly<Record<string, number>>,
+): Metrics {
+  const registry = new Registry()
+  for (const [key, [name, help]] of Object.entries(gaugeHelp)) {
+    const read = gauges[key as keyof Gauges]
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+  new Gauge({
+    name: 'iamlogin_api_calls_total',
+    help: 'Requests to the source since start, retries included',
+    labelNames: ['operation'],
+    registers: [registry],
+    collect() {
+      for (const [operation, count] of Object.entries(apiCalls())) this.set({ operation }, count)
+    },
+  })
+  return {
+    registry,
+    requests: new Counter({
+      name: 'iamlogin_requests_total',
+      help: 'Requests on resolver.sock',
+      labelNames: ['op', 'status'],
+      registers: [registry],
+    }),
+    refreshSeconds: new Histogram({
+      name: 'iamlogin_refresh_seconds',
+      help: 'Duration of reads of the source',
+      registers: [registry],
+    }),
+  }
+}

@@ -1,0 +1,96 @@
+// A name that the directory does not have: a person created a second ago, or a stranger's guess.
+// One read of the source answers all who wait; a token bucket bounds what guesses may cost.
+import { LRUCache } from 'lru-cache'
+import { isPossibleName, isReservedName } from '../directory/username.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Refresher } from './refresh.ts'
+import type { Store } from './store.ts'
+
+export type MissAnswer = 'present' | 'absent' | 'unknown'
+
+export type MissResolver = {
+  /** True when `name` is surely nobody of ours: no read could change it, or one just said so. */
+  readonly isKnownMiss: (name: string) => boolean
+  /** Has the source read for `name`; answers within the budget. 'unknown' is no 'absent'. */
+  readonly ask: (name: string) => Promise<MissAnswer>
+  readonly stats: () => { readonly cached: number; readonly budgetLeft: number }
+}
+
+export type MissDeps = {
+  readonly store: Store
+  readonly refresher: Pick<Refresher, 'readNow' | 'lastCost'>
+  readonly clock: Clock
+  /** Most requests to AWS per minute that misses may cause. */
+  readonly callsPerMinute: number
+  /** How long a lookup waits for the source. */
+  readonly budgetMs: number
+}
+
+const missTtlMs = 30_000
+const missNames = 10_000
+
+/** Makes the bounded way from an unknown name to the source. */
+export function createMissResolver(deps: MissDeps): MissResolver {
+  const { clock, store, refresher, callsPerMinute } = deps
+  const misses = new LRUCache<string, true>({
+    max: missNames,
+    ttl: missTtlMs,
+    ttlResolution: 0,
+    perf: clock,
+  })
+  let tokens = callsPerMinute
+  let filledAt = clock.now()
+  let reading: Promise<boolean> | undefined
+
+  const fill = (): void => {
+    const now = clock.now()
+    tokens = Math.min(callsPerMinute, tokens + ((now - filledAt) / 60_000) * callsPerMinute)
+    filledAt = now
+  }
+
+  const read = async (): Promise<boolean> => {
+    fill()
+    const cost = refresher.lastCost()
+    if (tokens < cost) return false
+    tokens -= cost
+    return (await refresher.readNow()).ok
+  }
+
+  /** Those who come while a read runs share the one after it. */
+  const sharedRead = (): Promise<boolean> => {
+    if (reading === undefined) {
+      reading = read().finally(() => {
+        reading = undefined
+      })
+      return reading
+    }
+    return reading.then(() => reading ?? sharedRead())
+  }
+
+  const within = <T>(promise: Promise<T>): Promise<T | undefined> =>
+    new Promise((resolve, reject) => {
+      const cancel = clock.after(deps.budgetMs, () => {
+        resolve(undefined)
+      })
+      promise.then(resolve, reject).finally(cancel)
+    })
+
+  return {
+    isKnownMiss: (name) =>
+      !isPossibleName(name) ||
+      isReservedName(name) ||
+      misses.has(name) ||
+      store.current()?.local.users.has(name) === true,
+    ask: async (name) => {
+      const done = await within(sharedRead())
+      if (store.current()?.index.accountByName(name) !== undefined) return 'present'
+      if (done !== true) return 'unknown'
+      misses.set(name, true)
+      return 'absent'
+    },
+    stats: () => {
+      fill()
+      return { cached: misses.size, budgetLeft: Math.floor(tokens) }
+    },
+  }
+}

@@ -1,0 +1,217 @@
+// Keeps the store true to the source: read, build, doubt, replace; back off when that fails.
+import type { Audit } from '../audit/event.ts'
+import { queriedGroups } from '../directory/access.ts'
+import { buildDirectory } from '../directory/build.ts'
+import { diffDirectories } from '../directory/diff.ts'
+import { suspicion } from '../directory/sanity.ts'
+import type { DirectoryRules, LocalAccounts, Pins, SourceDirectory } from '../directory/types.ts'
+import { SourceError } from '../errors.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Log } from '../platform/log.ts'
+import type { Source } from '../sources/source.ts'
+import type { SavedDirectory } from './state.ts'
+import type { Store } from './store.ts'
+
+export type Failure = {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  readonly at: number
+}
+
+export type RefreshResult =
+  { readonly ok: true } | { readonly ok: false; readonly failure: Failure }
+
+export type Refresher = {
+  /** Puts the saved directory in place: what a restart serves before, or without, the first read. */
+  readonly restore: (saved: SavedDirectory) => Promise<void>
+  /** Reads at once, then for ever. */
+  readonly start: () => Promise<RefreshResult>
+  /**
+   * Waits for a read that began after this call; callers share it.
+   * @param confirm an operator's word: a suspicious result is taken.
+   */
+  readonly readNow: (options?: { readonly confirm: boolean }) => Promise<RefreshResult>
+  readonly failure: () => Failure | undefined
+  /** Requests that the last whole read cost. */
+  readonly lastCost: () => number
+  readonly close: () => void
+}
+
+export type RefreshDeps = {
+  readonly source: Source
+  readonly store: Store
+  readonly rules: (signal: AbortSignal) => Promise<DirectoryRules>
+  readonly local: () => LocalAccounts
+  readonly save: (saved: SavedDirectory) => Promise<void>
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Log
+  readonly audit: Audit
+  readonly refreshMs: number
+}
+
+const readTimeoutMs = 120_000
+const longestBackOffMs = 300_000
+const confirmAfterMs = 30_000
+
+function sameUsers(a: SourceDirectory, b: SourceDirectory): boolean {
+  const ids = new Set(a.users.map((user) => user.id))
+  return ids.size === b.users.length && b.users.every((user) => ids.has(user.id))
+}
+
+/** Makes the refresh loop. Nothing runs before start(). */
+export function createRefresher(deps: RefreshDeps): Refresher {
+  const { source, store, clock, log } = deps
+  const stopper = new AbortController()
+  let pins: Pins = { uids: {}, gids: {} }
+  let failure: Failure | undefined
+  let failures = 0
+  let cost = 1
+  /** A result that was too small to believe at once. */
+  let doubted: SourceDirectory | undefined
+  let running: Promise<RefreshResult> | undefined
+  let next: Promise<RefreshResult> | undefined
+  let confirmed = false
+  let cancelTimer: (() => void) | undefined
+
+  const countCalls = (): number =>
+    Object.values(source.calls()).reduce((sum, each) => sum + each, 0)
+
+  const adopt = async (
+    fetched: SourceDirectory,
+    rules: DirectoryRules,
+    readAt: number,
+  ): Promise<void> => {
+    const local = deps.local()
+    const directory = buildDirectory({ source: fetched, rules, local, pins })
+    const before = store.current()
+    pins = directory.pins
+    const same =
+      before !== undefined && JSON.stringify(before.directory) === JSON.stringify(directory)
+    if (same) store.touch(readAt)
+    else store.replace({ directory, source: fetched, rules, local, readAt })
+    await deps.save({ readAt, pins, source: fetched })
+    if (same || before === undefined) return
+    const { added, removed } = diffDirectories(before.directory, directory)
+    if (added.length + removed.length === 0) return
+    deps.audit({
+      action: 'directory-changed',
+      at: readAt,
+      added: added.map(({ passwd }) => passwd.name),
+      removed: removed.map(({ passwd }) => passwd.name),
+      users: directory.accounts.length,
+      groups: directory.groups.length,
+    })
+  }
+
+  const doubt = (fetched: SourceDirectory, confirm: boolean): void => {
+    const before = store.current()
+    if (before === undefined || confirm) return
+    const reason = suspicion(before.source.users.length, fetched.users.length)
+    const second = doubted !== undefined && sameUsers(doubted, fetched)
+    doubted = reason === undefined || second ? undefined : fetched
+    if (reason === undefined || second) return
+    throw new SourceError('source_suspicious', `${reason}: the last good directory stays`, {
+      hint: 'a second read that says the same is believed; `iamlogin refresh --confirm` accepts it now',
+    })
+  }
+
+  const fail = (error: unknown): RefreshResult => {
+    const at = clock.now()
+    const first = failure === undefined
+    failures++
+    failure =
+      error instanceof SourceError
+        ? { code: error.code, message: error.message, hint: error.hint, at }
+        : {
+            code: 'internal',
+            message: String(error),
+            hint: 'this is a mistake in iamlogin: report it',
+            at,
+          }
+    log.error({ code: failure.code, hint: failure.hint, err: error }, failure.message)
+    if (first)
+      deps.audit({ action: 'source-failing', at, code: failure.code, reason: failure.message })
+    return { ok: false, failure }
+  }
+
+  const readOnce = async (): Promise<RefreshResult> => {
+    const startedAt = clock.now()
+    const callsBefore = countCalls()
+    const confirm = confirmed
+    confirmed = false
+    try {
+      const signal = AbortSignal.any([stopper.signal, AbortSignal.timeout(readTimeoutMs)])
+      const rules = await deps.rules(signal)
+      const fetched = await source.fetchDirectory({ groups: queriedGroups(rules) }, signal)
+      cost = Math.max(1, countCalls() - callsBefore)
+      doubt(fetched, confirm)
+      await adopt(fetched, rules, startedAt)
+      if (failure !== undefined)
+        deps.audit({
+          action: 'source-recovered',
+          at: clock.now(),
+          code: failure.code,
+          reason: 'the source answers again',
+        })
+      failure = undefined
+      failures = 0
+      return { ok: true }
+    } catch (error) {
+      return fail(error)
+    }
+  }
+
+  const begin = (): Promise<RefreshResult> => {
+    const read = readOnce().finally(() => {
+      running = undefined
+      schedule()
+    })
+    running = read
+    return read
+  }
+
+  const readNow: Refresher['readNow'] = (options) => {
+    if (options?.confirm === true) confirmed = true
+    if (running === undefined) return begin()
+    // The read in flight may have passed the group before the change: wait for the one after it.
+    next ??= running.then(() => {
+      next = undefined
+      return running ?? begin()
+    })
+    return next
+  }
+
+  const schedule = (): void => {
+    cancelTimer?.()
+    if (stopper.signal.aborted) return
+    const jitter = 0.9 + 0.2 * deps.random()
+    const backOff = Math.min(
+      deps.refreshMs * 2 ** failures,
+      Math.max(longestBackOffMs, deps.refreshMs),
+    )
+    const base = doubted === undefined ? backOff : Math.min(deps.refreshMs, confirmAfterMs)
+    cancelTimer = clock.after(base * jitter, () => {
+      void readNow()
+    })
+  }
+
+  return {
+    restore: async (saved) => {
+      pins = saved.pins
+      const rules = await deps.rules(stopper.signal)
+      const local = deps.local()
+      const directory = buildDirectory({ source: saved.source, rules, local, pins })
+      store.replace({ directory, source: saved.source, rules, local, readAt: saved.readAt })
+    },
+    start: () => readNow(),
+    readNow,
+    failure: () => failure,
+    lastCost: () => cost,
+    close: () => {
+      stopper.abort()
+      cancelTimer?.()
+    },
+  }
+}

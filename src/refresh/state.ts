@@ -1,0 +1,89 @@
+// The last good directory on disk: what a restarted resolver serves while the source is away.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import { z } from 'zod'
+import type { Pins, SourceDirectory } from '../directory/types.ts'
+import { FormatError } from '../errors.ts'
+
+const ids = z.record(z.string(), z.number())
+const stateSchema = z.object({
+  version: z.literal(1),
+  readAt: z.number(),
+  pins: z.object({ uids: ids, gids: ids }),
+  source: z.object({
+    complete: z.boolean(),
+    users: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        arn: z.string(),
+        createdAt: z.number(),
+        overrides: z
+          .object({
+            uid: z.number().exactOptional(),
+            gecos: z.string().exactOptional(),
+            dir: z.string().exactOptional(),
+            shell: z.string().exactOptional(),
+          })
+          .exactOptional(),
+      }),
+    ),
+    groups: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        arn: z.string(),
+        createdAt: z.number(),
+        memberIds: z.array(z.string()),
+      }),
+    ),
+  }),
+})
+
+export type SavedDirectory = {
+  readonly readAt: number
+  readonly pins: Pins
+  readonly source: SourceDirectory
+}
+
+export type StateFile = {
+  /**
+   * The saved directory; undefined when there is none yet.
+   * @throws {FormatError} when the file is there but cannot be used.
+   */
+  readonly load: () => Promise<SavedDirectory | undefined>
+  /** Writes by temp file, fsync and rename: a reader never sees half of it. */
+  readonly save: (saved: SavedDirectory) => Promise<void>
+}
+
+/** The state file `directory.json` in `stateDir`. */
+export function createStateFile(stateDir: string): StateFile {
+  const path = join(stateDir, 'directory.json')
+  return {
+    load: async () => {
+      let text: string
+      try {
+        text = await readFile(path, 'utf8')
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+        throw error
+      }
+      try {
+        const { readAt, pins, source } = stateSchema.parse(JSON.parse(text))
+        return { readAt, pins, source }
+      } catch (error) {
+        throw new FormatError(
+          'format_state',
+          `reading ${path}: it is damaged or of another version`,
+          {
+            hint: `the source is read anew; remove ${path} if this message stays`,
+            cause: error,
+          },
+        )
+      }
+    },
+    save: (saved) =>
+      writeFileAtomic(path, JSON.stringify({ version: 1, ...saved }), { mode: 0o600 }),
+  }
+}

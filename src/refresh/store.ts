@@ -1,0 +1,50 @@
+// The one mutable cell: what this host resolves now.
+import { indexDirectory, type DirectoryIndex } from '../directory/lookup.ts'
+import type {
+  Directory,
+  DirectoryRules,
+  LocalAccounts,
+  SourceDirectory,
+} from '../directory/types.ts'
+
+export type Current = {
+  /** Grows by one with each replacement; lists name it so that no two directories mix. */
+  readonly generation: number
+  readonly directory: Directory
+  readonly index: DirectoryIndex
+  readonly source: SourceDirectory
+  readonly rules: DirectoryRules
+  readonly local: LocalAccounts
+  /** When the source was read, milliseconds since the epoch. */
+  readonly readAt: number
+}
+
+export type Store = {
+  /** Undefined before the first read or the state of the last run. */
+  readonly current: () => Current | undefined
+  readonly replace: (next: Omit<Current, 'generation' | 'index'>) => void
+  /** The same directory was read again: only its age changes. */
+  readonly touch: (readAt: number) => void
+  readonly subscribe: (listener: (now: Current, before: Current | undefined) => void) => void
+}
+
+/** @param firstGeneration larger than any of an earlier run: lists that span a restart end there. */
+export function createStore(firstGeneration: number): Store {
+  let cell: Current | undefined
+  let generation = firstGeneration
+  const listeners: ((now: Current, before: Current | undefined) => void)[] = []
+  return {
+    current: () => cell,
+    replace: (next) => {
+      const before = cell
+      cell = { ...next, generation: generation++, index: indexDirectory(next.directory) }
+      for (const listener of listeners) listener(cell, before)
+    },
+    touch: (readAt) => {
+      if (cell !== undefined) cell = { ...cell, readAt }
+    },
+    subscribe: (listener) => {
+      listeners.push(listener)
+    },
+  }
+}
