@@ -1,0 +1,150 @@
+#!/usr/bin/env node
+// iamlogind: reads the configuration, starts the resolver, stops on SIGTERM, reloads on SIGHUP.
+import { hostname } from 'node:os'
+import { Command } from 'commander'
+import { createAudit } from './audit/create.ts'
+import { loadConfig, type LoadedConfig } from './config/load.ts'
+import { pathsFrom, type Paths } from './config/paths.ts'
+import { ConfigError, ResolverError } from './errors.ts'
+import { loadAddon } from './platform/addon.ts'
+import { systemClock } from './platform/clock.ts'
+import { createLogger } from './platform/logger.ts'
+import { createNotify } from './platform/notify.ts'
+import { packageVersion } from './platform/version.ts'
+import { startResolver, type Resolver } from './resolver.ts'
+
+const version = packageVersion()
+
+function options(): { readonly config?: string; readonly logLevel: string } {
+  return new Command('iamlogind')
+    .description(
+      'The resolver of iamlogin: keeps the users, groups and keys of AWS IAM for this host.',
+    )
+    .option(
+      '--config <file>',
+      'configuration file (else IAMLOGIN_CONFIG, else /etc/iamlogin/iamlogin.toml)',
+    )
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .version(version)
+    .addHelpText(
+      'after',
+      `
+Runs as the user iamlogin, never as root. SIGHUP reads the configuration again and keeps the
+last good one when the new one is refused; SIGTERM stops.
+
+Example:
+  setpriv --reuid iamlogin --regid iamlogin --clear-groups iamlogind --config ./iamlogin.toml`,
+    )
+    .configureOutput({
+      outputError: (text, write) => {
+        write(text)
+      },
+    })
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .parse()
+    .opts<{ config?: string; logLevel: string }>()
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof ResolverError)
+    return `${error.message}\nhint: ${error.hint}`
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+async function run(): Promise<void> {
+  const { config: file, logLevel } = options()
+  const uid = process.getuid?.() ?? 0
+  if (uid === 0) {
+    process.stderr.write(
+      'iamlogind: must not run as root\nhint: start it as the user iamlogin: systemctl start iamlogind\n',
+    )
+    process.exit(2)
+  }
+  process.umask(0o027)
+  // The NSS module in this process and its children must not ask this process.
+  process.env['IAMLOGIN_RESOLVER'] = '1'
+  const log = createLogger(logLevel)
+  const addon = loadAddon()
+  const notify = createNotify(process.env['NOTIFY_SOCKET'], addon.sendDatagram)
+  const paths: Paths = {
+    ...pathsFrom(process.env),
+    ...(file === undefined ? {} : { config: file }),
+  }
+
+  const start = ({ config }: LoadedConfig): Promise<Resolver> =>
+    startResolver({
+      config,
+      paths,
+      version,
+      addon,
+      clock: systemClock,
+      log,
+      ownUid: uid,
+      audit: createAudit({
+        config: config.audit,
+        host: hostname(),
+        sendDatagram: addon.sendDatagram,
+        log,
+      }),
+      snapshot: () => null,
+      onStore: () => undefined,
+    })
+
+  let loaded = loadConfig(paths.config)
+  let resolver = await start(loaded)
+  let changing: Promise<void> = Promise.resolve()
+  const announce = (): void => {
+    const users = resolver.store.current()?.directory.accounts.length ?? 0
+    log.info({ users, source: loaded.config.source.kind, socket: paths.resolverSocket }, 'ready')
+    notify(`READY=1\nSTATUS=${users} users`)
+  }
+  const reload = async (): Promise<void> => {
+    let next: LoadedConfig
+    try {
+      next = loadConfig(paths.config)
+    } catch (error) {
+      log.error(
+        { err: error },
+        `the new configuration is refused, the last good one stays: ${explain(error)}`,
+      )
+      return
+    }
+    notify('RELOADING=1')
+    await resolver.close()
+    loaded = next
+    resolver = await start(next)
+    await resolver.firstRead
+    announce()
+  }
+  const stop = async (): Promise<void> => {
+    notify('STOPPING=1')
+    await resolver.close()
+    process.exit(0)
+  }
+  const inTurn = (next: () => Promise<void>): void => {
+    changing = changing.then(next).catch((error: unknown) => {
+      log.error({ err: error }, explain(error))
+      process.exit(1)
+    })
+  }
+  process.on('SIGHUP', () => {
+    inTurn(reload)
+  })
+  process.on('SIGTERM', () => {
+    inTurn(stop)
+  })
+  process.on('SIGINT', () => {
+    inTurn(stop)
+  })
+
+  // Ready with what the last run knew; without it, when the first read has ended, well or not.
+  if (resolver.store.current() === undefined) await resolver.firstRead
+  announce()
+}
+
+try {
+  await run()
+} catch (error) {
+  process.stderr.write(`iamlogind: ${explain(error)}\n`)
+  process.exit(error instanceof ConfigError ? 2 : 1)
+}

@@ -1,0 +1,228 @@
+// The composition of one resolver from its configuration: every part is built and connected here.
+import { LRUCache } from 'lru-cache'
+import { createDoor } from './access/door.ts'
+import { createSessions } from './access/session.ts'
+import type { Audit } from './audit/event.ts'
+import type { Config } from './config/config.ts'
+import type { Paths } from './config/paths.ts'
+import { startControl } from './control/control.ts'
+import type { StatusDocument } from './control/documents.ts'
+import type { DirectoryRules } from './directory/types.ts'
+import { createKeyLookup } from './keys/lookup.ts'
+import { createKeysFile, type SavedCredentials } from './keys/state.ts'
+import { createMetrics } from './metrics/metrics.ts'
+import type { Addon } from './platform/addon.ts'
+import type { Clock } from './platform/clock.ts'
+import { createLocalAccounts } from './platform/local-accounts.ts'
+import type { Log } from './platform/log.ts'
+import { createMissResolver } from './refresh/miss.ts'
+import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
+import { createStateFile } from './refresh/state.ts'
+import { createStore, type Store } from './refresh/store.ts'
+import { createHandler } from './server/handlers.ts'
+import { startServer } from './server/server.ts'
+import { createSource } from './sources/create.ts'
+import { op, status } from './wire/protocol.ts'
+
+export type ResolverDeps = {
+  readonly config: Config
+  readonly paths: Paths
+  readonly version: string
+  readonly addon: Addon
+  readonly clock: Clock
+  readonly log: Log
+  readonly audit: Audit
+  /** The process's own uid: the key command's too. */
+  readonly ownUid: number
+  readonly snapshot: () => StatusDocument['snapshot']
+  readonly onStore: (store: Store) => void
+}
+
+export type Resolver = {
+  readonly store: Store
+  /** The first read of the source, under way since the start. */
+  readonly firstRead: Promise<RefreshResult>
+  readonly close: () => Promise<void>
+}
+
+/** A lookup's wait for the source, and the door's; protocol.h's deadlines leave room for the way. */
+const lookupBudgetMs = 1_000
+const doorBudgetMs = 5_000
+const keysSaveDelayMs = 1_000
+const keyBodies = 20_000
+
+async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRules> {
+  const { access, names, ids, accounts } = config
+  const tagged = async (tag: string): Promise<readonly string[]> => {
+    if (tag === '') return []
+    const { readInstanceTag } = await import('./sources/instance-tags.ts')
+    return readInstanceTag(tag, signal)
+  }
+  return {
+    groups: [...new Set([...access.groups, ...(await tagged(access.instanceTag))])],
+    sudoGroups: [...new Set([...access.sudoGroups, ...(await tagged(access.sudoInstanceTag))])],
+    sharedAccounts: access.sharedAccounts,
+    nameCase: names.case,
+    stripDomains: names.stripDomains,
+    ids,
+    home: accounts.home,
+    shell: accounts.shell,
+  }
+}
+
+/** What a damaged state file costs: a message and a fresh start, never the resolver. */
+async function tolerant<T>(load: Promise<T>, otherwise: T, log: Log): Promise<T> {
+  try {
+    return await load
+  } catch (error) {
+    log.warn({ err: error }, error instanceof Error ? error.message : String(error))
+    return otherwise
+  }
+}
+
+/** Writes the keys a moment after they changed, and at the end. */
+function createKeySaver(
+  save: (people: readonly SavedCredentials[]) => Promise<void>,
+  clock: Clock,
+  log: Log,
+) {
+  let pending: (() => readonly SavedCredentials[]) | undefined
+  const flush = async (): Promise<void> => {
+    const all = pending
+    pending = undefined
+    if (all === undefined) return
+    await save(all()).catch((error: unknown) => {
+      log.error(
+        { err: error },
+        'saving the keys failed: a restart while the source is away would not know them',
+      )
+    })
+  }
+  return {
+    flush,
+    changed: (all: () => readonly SavedCredentials[]): void => {
+      if (pending === undefined) clock.after(keysSaveDelayMs, () => void flush())
+      pending = all
+    },
+  }
+}
+
+const opNames = new Map<number, string>(Object.entries(op).map(([name, code]) => [code, name]))
+const statusNames = new Map<number, string>(
+  Object.entries(status).map(([name, code]) => [code, name]),
+)
+
+/** Starts a resolver: serves what the last run knew at once, then reads the source. */
+export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
+  const { config, paths, clock, log, audit } = deps
+  const local = createLocalAccounts()
+  const stateFile = createStateFile(paths.stateDir)
+  const keysFile = createKeysFile(paths.stateDir)
+  const savedKeys = await tolerant(keysFile.load(), [], log)
+  const bodies = new LRUCache<string, string>({ max: keyBodies })
+  for (const { credentials } of savedKeys)
+    for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
+
+  const source = await createSource(config, { bodies })
+  const store = createStore(Math.floor(clock.now() / 1000))
+  deps.onStore(store)
+  const refresher = createRefresher({
+    source,
+    store,
+    local,
+    clock,
+    log,
+    audit,
+    rules: (signal) => rulesOf(config, signal),
+    save: (saved) => stateFile.save(saved),
+    random: Math.random,
+    refreshMs: config.source.refreshMs,
+  })
+  const saved = await tolerant(stateFile.load(), undefined, log)
+  if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)
+
+  const saver = createKeySaver((people) => keysFile.save(people), clock, log)
+  const keys = createKeyLookup({
+    fetchCredentials: source.fetchCredentials,
+    keys: config.keys,
+    offlineMs: config.source.offlineMs,
+    budgetMs: doorBudgetMs,
+    clock,
+    log,
+    saved: savedKeys,
+    onChange: saver.changed,
+  })
+  const { missCallsPerMinute } = config.source
+  const misses = createMissResolver({
+    store,
+    refresher,
+    clock,
+    callsPerMinute: missCallsPerMinute,
+    budgetMs: lookupBudgetMs,
+  })
+  const view = () => store.current()
+  const door = createDoor({
+    view,
+    local,
+    askMiss: (name) => (misses.isKnownMiss(name) ? Promise.resolve('absent') : misses.ask(name)),
+    keysOf: keys.of,
+    requireMfa: config.access.requireMfa,
+    offlineMs: config.source.offlineMs,
+    clock,
+    audit,
+  })
+  const sessions = createSessions({ view, keysOf: keys.of, audit })
+  const metrics = createMetrics(
+    {
+      users: () => store.current()?.directory.accounts.length ?? 0,
+      groups: () => store.current()?.directory.groups.length ?? 0,
+      directoryAgeSeconds: () => (clock.now() - (store.current()?.readAt ?? 0)) / 1000,
+      keysCached: () => keys.stats().cached,
+      missBudget: () => misses.stats().budgetLeft,
+    },
+    source.calls,
+  )
+  const server = await startServer({
+    path: paths.resolverSocket,
+    handle: createHandler({ store, misses, door, sessions, version: deps.version }),
+    peerCredentials: deps.addon.peerCredentials,
+    ownUid: deps.ownUid,
+    clock,
+    log,
+    onRequest: (code, state) => {
+      metrics.requests.inc({
+        op: opNames.get(code) ?? 'unknown',
+        status: statusNames.get(state) ?? 'unknown',
+      })
+    },
+  })
+  const control = await startControl({
+    path: paths.controlSocket,
+    listen: config.metrics.listen,
+    registry: metrics.registry,
+    log,
+    parts: {
+      version: deps.version,
+      startedAt: clock.now(),
+      store,
+      source,
+      refresher,
+      keys,
+      misses,
+      missCallsPerMinute,
+      snapshot: deps.snapshot,
+      refreshMs: config.source.refreshMs,
+      now: clock.now,
+    },
+  })
+  return {
+    store,
+    firstRead: refresher.start(),
+    close: async () => {
+      refresher.close()
+      await Promise.all([server.close(), control.close()])
+      await saver.flush()
+      await source.close()
+    },
+  }
+}
