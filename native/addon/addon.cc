@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unpacks arguments, calls plain C, throws with a code. src/platform/addon.ts is its contract. */
+#include <cstring>
+#include <napi.h>
+#include <string>
+
+#include "peer.h"
+
+namespace
+{
+
+void Throw(Napi::Env env, const char *what, int error)
+{
+        Napi::Error thrown = Napi::Error::New(env, std::string(what) + ": " + std::strerror(error));
+        thrown.Set("errno", Napi::Number::New(env, error));
+        thrown.ThrowAsJavaScriptException();
+}
+
+Napi::Value PeerCredentials(const Napi::CallbackInfo &info)
+{
+        Napi::Env env = info.Env();
+        if (info.Length() != 1 || !info[0].IsNumber()) {
+                Napi::TypeError::New(env, "peerCredentials(fd: number)").ThrowAsJavaScriptException();
+                return env.Undefined();
+        }
+        peer found = {};
+        int r = peer_credentials(info[0].As<Napi::Number>().Int32Value(), &found);
+        if (r < 0) {
+                Throw(env, "SO_PEERCRED", -r);
+                return env.Undefined();
+        }
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("pid", found.pid);
+        result.Set("uid", found.uid);
+        result.Set("gid", found.gid);
+        return result;
+}
+
+Napi::Value SendDatagram(const Napi::CallbackInfo &info)
+{
+        Napi::Env env = info.Env();
+        if (info.Length() != 2 || !info[0].IsString() || !info[1].IsBuffer()) {
+                Napi::TypeError::New(env, "sendDatagram(path: string, data: Buffer)")
+                        .ThrowAsJavaScriptException();
+                return env.Undefined();
+        }
+        std::string path = info[0].As<Napi::String>();
+        auto data = info[1].As<Napi::Buffer<char>>();
+        int r = datagram_send(path.c_str(), data.Data(), data.Length());
+        if (r < 0)
+                Throw(env, ("sending to " + path).c_str(), -r);
+        return env.Undefined();
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports)
+{
+        exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials));
+        exports.Set("sendDatagram", Napi::Function::New(env, SendDatagram));
+        return exports;
+}
+
+} // namespace
+
+NODE_API_MODULE(iamlogin_native, Init)

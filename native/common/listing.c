@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded into every process that enumerates users. */
+#include "listing.h"
+
+#include <errno.h>
+
+#include "protocol.h"
+
+void listing_clear(struct listing *listing)
+{
+        wire_reply_clear(&listing->page);
+        *listing = (struct listing) LISTING_EMPTY;
+}
+
+static int fetch(struct listing *listing, uint8_t opcode)
+{
+        unsigned char payload[12];
+        struct writer writer = {payload, payload + sizeof(payload)};
+        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
+        uint64_t generation;
+        uint32_t next, count;
+
+        int r = write_u64(&writer, listing->generation);
+        if (r == 0)
+                r = write_u32(&writer, listing->next);
+        if (r == 0)
+                r = wire_call(opcode, payload, sizeof(payload), IAMLOGIN_LOOKUP_DEADLINE_MS, &reply);
+        if (r == 0)
+                r = read_u64(&reply.payload, &generation);
+        if (r == 0)
+                r = read_u32(&reply.payload, &next);
+        if (r == 0)
+                r = read_u32(&reply.payload, &count);
+        if (r < 0)
+                return r;
+        /* Two directories must not mix, and a page must lead on: no endless enumeration. */
+        if ((listing->started && generation != listing->generation) ||
+            (next != 0 && (next <= listing->next || count == 0)))
+                return -EBADMSG;
+        wire_reply_clear(&listing->page);
+        listing->page = reply;
+        reply = (struct wire_reply) WIRE_REPLY_EMPTY;
+        listing->generation = generation;
+        listing->next = next;
+        listing->remaining = count;
+        listing->started = 1;
+        return 0;
+}
+
+int listing_peek(struct listing *listing, uint8_t opcode, struct reader *ret_entry)
+{
+        if (listing->remaining == 0) {
+                if (listing->started && listing->next == 0)
+                        return -ENOENT;
+                int r = fetch(listing, opcode);
+                if (r < 0)
+                        return r;
+                if (listing->remaining == 0)
+                        return -ENOENT;
+        }
+        *ret_entry = listing->page.payload;
+        return 0;
+}
+
+void listing_advance(struct listing *listing, const struct reader *after)
+{
+        listing->page.payload = *after;
+        listing->remaining--;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded into every process that resolves a user. Trusts no answer. */
+#include "lookup.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pack.h"
+#include "protocol.h"
+#include "record.h"
+#include "valid.h"
+#include "wire.h"
+
+static int ask_by_name(uint8_t opcode, const char *name, struct wire_reply *ret_reply)
+{
+        unsigned char payload[2 + IAMLOGIN_NAME_MAX];
+        struct writer writer = {payload, payload + sizeof(payload)};
+
+        if (!valid_name(name, strnlen(name, IAMLOGIN_NAME_MAX + 1)))
+                return -ENOENT;
+        int r = write_str(&writer, name);
+        if (r < 0)
+                return r;
+        return wire_call(opcode, payload, (size_t) (writer.at - payload), IAMLOGIN_LOOKUP_DEADLINE_MS,
+                         ret_reply);
+}
+
+static int ask_by_id(uint8_t opcode, uint32_t id, struct wire_reply *ret_reply)
+{
+        unsigned char payload[4];
+        struct writer writer = {payload, payload + sizeof(payload)};
+
+        if (!valid_id(id))
+                return -ENOENT;
+        int r = write_u32(&writer, id);
+        if (r < 0)
+                return r;
+        return wire_call(opcode, payload, sizeof(payload), IAMLOGIN_LOOKUP_DEADLINE_MS, ret_reply);
+}
+
+static bool is_name(const struct view *view, const char *name)
+{
+        return strlen(name) == view->length && memcmp(view->data, name, view->length) == 0;
+}
+
+static int passwd_of(struct wire_reply *reply, struct passwd_record *ret_record)
+{
+        int r = decode_passwd(&reply->payload, ret_record);
+
+        return r < 0 ? r : read_end(&reply->payload);
+}
+
+static int group_of(struct wire_reply *reply, struct group_record *ret_record)
+{
+        int r = decode_group(&reply->payload, ret_record);
+
+        return r < 0 ? r : read_end(&reply->payload);
+}
+
+int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct passwd *ret)
+{
+        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
+        struct passwd_record record;
+
+        int r = ask_by_name(IAMLOGIN_OP_PASSWD_BY_NAME, name, &reply);
+        if (r == 0)
+                r = passwd_of(&reply, &record);
+        if (r == 0 && !is_name(&record.name, name))
+                r = -EBADMSG;
+        return r < 0 ? r : pack_passwd(&record, buffer, length, ret);
+}
+
+int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passwd *ret)
+{
+        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
+        struct passwd_record record;
+
+        int r = ask_by_id(IAMLOGIN_OP_PASSWD_BY_UID, uid, &reply);
+        if (r == 0)
+                r = passwd_of(&reply, &record);
+        if (r == 0 && record.uid != uid)
+                r = -EBADMSG;
+        return r < 0 ? r : pack_passwd(&record, buffer, length, ret);
+}
+
+int lookup_group_by_name(const char *name, char *buffer, size_t length, struct group *ret)
+{
+        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
+        struct group_record record;
+
+        int r = ask_by_name(IAMLOGIN_OP_GROUP_BY_NAME, name, &reply);
+        if (r == 0)
+                r = group_of(&reply, &record);
+        if (r == 0 && !is_name(&record.name, name))
+                r = -EBADMSG;
+        return r < 0 ? r : pack_group(&record, buffer, length, ret);
+}
+
+int lookup_group_by_gid(uint32_t gid, char *buffer, size_t length, struct group *ret)
+{
+        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
+        struct group_record record;
+
+        int r = ask_by_id(IAMLOGIN_OP_GROUP_BY_GID, gid, &reply);
+        if (r == 0)
+                r = group_of(&reply, &record);
+        if (r == 0 && record.gid != gid)
+                r = -EBADMSG;
+        return r < 0 ? r : pack_group(&record, buffer, length, ret);
+}
+
+void gid_list_clear(struct gid_list *list)
+{
+        free(list->gids);
+        *list = (struct gid_list) GID_LIST_EMPTY;
+}
+
+int lookup_initgroups(const char *user, struct gid_list *ret_list)
+{
+        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
+        CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
+        uint32_t count;
+
+        int r = ask_by_name(IAMLOGIN_OP_INITGROUPS, user, &reply);
+        if (r == 0)
+                r = read_u32(&reply.payload, &count);
+        if (r < 0)
+                return r;
+        if (count > IAMLOGIN_GIDS_MAX)
+                return -EBADMSG;
+        list.gids = malloc(((size_t) count + 1) * sizeof(*list.gids));
+        if (list.gids == NULL)
+                return -ENOMEM;
+        for (; list.count < count; list.count++) {
+                uint32_t gid;
+                if (read_u32(&reply.payload, &gid) < 0 || !valid_id(gid))
+                        return -EBADMSG;
+                list.gids[list.count] = gid;
+        }
+        r = read_end(&reply.payload);
+        if (r < 0)
+                return r;
+        *ret_list = list;
+        list = (struct gid_list) GID_LIST_EMPTY;
+        return 0;
+}

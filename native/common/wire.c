@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded into every process that resolves a user. No logging, no signals, no exit, no globals. */
+#include "wire.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "protocol.h"
+
+enum { HEADER = 8, NS_PER_MS = 1000000 };
+
+void wire_reply_clear(struct wire_reply *reply)
+{
+        free(reply->frame);
+        reply->frame = NULL;
+}
+
+static int64_t now_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t) now.tv_sec * 1000 * NS_PER_MS + now.tv_nsec;
+}
+
+static int remaining_ms(int64_t deadline)
+{
+        int64_t left = deadline - now_ns();
+
+        if (left <= 0)
+                return 0;
+        left = (left + NS_PER_MS - 1) / NS_PER_MS;
+        return left > INT_MAX ? INT_MAX : (int) left;
+}
+
+static int await(int fd, short events, int64_t deadline)
+{
+        struct pollfd poller = {.fd = fd, .events = events};
+
+        for (;;) {
+                int left = remaining_ms(deadline);
+                if (left == 0)
+                        return -ETIMEDOUT;
+                int r = poll(&poller, 1, left);
+                if (r > 0)
+                        return 0;
+                if (r < 0 && errno != EINTR)
+                        return -errno;
+        }
+}
+
+static int socket_address(struct sockaddr_un *ret_address)
+{
+        const char *folder = IAMLOGIN_RUNTIME_DIR;
+        int length;
+
+#ifdef IAMLOGIN_TEST_PATHS
+        const char *test = secure_getenv("IAMLOGIN_RUNTIME_DIR");
+        if (test != NULL)
+                folder = test;
+#endif
+        memset(ret_address, 0, sizeof(*ret_address));
+        ret_address->sun_family = AF_UNIX;
+        length = snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "%s/%s", folder,
+                          IAMLOGIN_SOCKET_NAME);
+        return length < 0 || (size_t) length >= sizeof(ret_address->sun_path) ? -ENAMETOOLONG : 0;
+}
+
+static int open_connection(int64_t deadline, int *ret_fd)
+{
+        /* The backlog is full for a moment: connect(2) of a unix socket has no other way to wait. */
+        const struct timespec pause = {.tv_nsec = NS_PER_MS};
+        struct sockaddr_un address;
+        CLEANUP_CLOSE int fd = -1;
+
+        int r = socket_address(&address);
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        while (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0) {
+                if (errno == ENOENT || errno == ECONNREFUSED)
+                        return -ECONNREFUSED;
+                if (errno != EAGAIN && errno != EINTR)
+                        return -errno;
+                if (remaining_ms(deadline) == 0)
+                        return -ETIMEDOUT;
+                nanosleep(&pause, NULL);
+        }
+        *ret_fd = fd;
+        fd = -1;
+        return 0;
+}
+
+static int send_all(int fd, const unsigned char *data, size_t length, int64_t deadline)
+{
+        while (length > 0) {
+                ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
+                if (sent < 0 && errno == EAGAIN) {
+                        int r = await(fd, POLLOUT, deadline);
+                        if (r < 0)
+                                return r;
+                } else if (sent < 0 && errno != EINTR) {
+                        return -errno;
+                } else if (sent > 0) {
+                        data += sent;
+                        length -= (size_t) sent;
+                }
+        }
+        return 0;
+}
+
+static int receive_all(int fd, unsigned char *data, size_t length, int64_t deadline)
+{
+        while (length > 0) {
+                ssize_t got = recv(fd, data, length, 0);
+                if (got == 0)
+                        return -ECONNRESET;
+                if (got < 0 && errno == EAGAIN) {
+                        int r = await(fd, POLLIN, deadline);
+                        if (r < 0)
+                                return r;
+                } else if (got < 0 && errno != EINTR) {
+                        return -errno;
+                } else if (got > 0) {
+                        data += got;
+                        length -= (size_t) got;
+                        /* A peer that drips bytes must not outlast the deadline. */
+                        if (length > 0 && remaining_ms(deadline) == 0)
+                                return -ETIMEDOUT;
+                }
+        }
+        return 0;
+}
+
+static int status_to_errno(uint8_t status)
+{
+        switch (status) {
+        case IAMLOGIN_STATUS_SUCCESS:
+                return 0;
+        case IAMLOGIN_STATUS_NOTFOUND:
+                return -ENOENT;
+        case IAMLOGIN_STATUS_DENIED:
+                return -EACCES;
+        case IAMLOGIN_STATUS_BAD_REQUEST:
+                return -EPROTO;
+        default:
+                return -EAGAIN;
+        }
+}
+
+static int receive_reply(int fd, uint8_t opcode, int64_t deadline, struct wire_reply *ret_reply)
+{
+        unsigned char header[HEADER];
+        struct reader reader = {header, header + sizeof(header)};
+        CLEANUP_FREE unsigned char *frame = NULL;
+        uint32_t length;
+
+        int r = receive_all(fd, header, sizeof(header), deadline);
+        if (r < 0)
+                return r;
+        r = read_u32(&reader, &length);
+        if (r < 0)
+                return r;
+        if (length < 4 || length > IAMLOGIN_RESPONSE_MAX)
+                return -EBADMSG;
+        if (header[4] != IAMLOGIN_WIRE_VERSION || header[5] != opcode)
+                return -EPROTO;
+        r = status_to_errno(header[6]);
+        if (r < 0)
+                return r;
+        frame = malloc(length);
+        if (frame == NULL)
+                return -ENOMEM;
+        r = receive_all(fd, frame, length - 4, deadline);
+        if (r < 0)
+                return r;
+        ret_reply->payload = (struct reader){frame, frame + (length - 4)};
+        ret_reply->flags = header[7];
+        ret_reply->frame = frame;
+        frame = NULL;
+        return 0;
+}
+
+int wire_call(uint8_t opcode, const void *payload, size_t length, int timeout_ms,
+              struct wire_reply *ret_reply)
+{
+        int64_t deadline = now_ns() + (int64_t) timeout_ms * NS_PER_MS;
+        unsigned char request[4 + IAMLOGIN_REQUEST_MAX];
+        struct writer writer = {request, request + sizeof(request)};
+        CLEANUP_CLOSE int fd = -1;
+
+        /* The resolver's own lookups would wait for themselves. */
+        if (secure_getenv(IAMLOGIN_SELF_ENV) != NULL)
+                return -ECONNREFUSED;
+        if (length > IAMLOGIN_REQUEST_MAX - 4)
+                return -EMSGSIZE;
+        int r = write_u32(&writer, (uint32_t) length + 4);
+        if (r == 0)
+                r = write_u32(&writer, IAMLOGIN_WIRE_VERSION | (uint32_t) opcode << 8);
+        if (r < 0)
+                return r;
+        if (length > 0)
+                memcpy(writer.at, payload, length);
+        r = open_connection(deadline, &fd);
+        if (r == 0)
+                r = send_all(fd, request, HEADER + length, deadline);
+        if (r == 0)
+                r = receive_reply(fd, opcode, deadline, ret_reply);
+        return r;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded into every process that resolves a group. No logging, no signals, no exit. */
+#include <errno.h>
+#include <grp.h>
+#include <nss.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "listing.h"
+#include "lookup.h"
+#include "pack.h"
+#include "protocol.h"
+#include "status.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Serialised by libc, as in passwd.c. */
+static struct listing listing = LISTING_EMPTY;
+
+EXPORT enum nss_status _nss_iamlogin_getgrnam_r(const char *name, struct group *grp, char *buffer,
+                                                size_t length, int *errnop);
+EXPORT enum nss_status _nss_iamlogin_getgrgid_r(gid_t gid, struct group *grp, char *buffer, size_t length,
+                                                int *errnop);
+EXPORT enum nss_status _nss_iamlogin_setgrent(int stayopen);
+EXPORT enum nss_status _nss_iamlogin_getgrent_r(struct group *grp, char *buffer, size_t length, int *errnop);
+EXPORT enum nss_status _nss_iamlogin_endgrent(void);
+EXPORT enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t group, long int *start,
+                                                    long int *size, gid_t **groupsp, long int limit,
+                                                    int *errnop);
+
+enum nss_status _nss_iamlogin_getgrnam_r(const char *name, struct group *grp, char *buffer, size_t length,
+                                         int *errnop)
+{
+        return to_nss_status(lookup_group_by_name(name, buffer, length, grp), errnop);
+}
+
+enum nss_status _nss_iamlogin_getgrgid_r(gid_t gid, struct group *grp, char *buffer, size_t length,
+                                         int *errnop)
+{
+        return to_nss_status(lookup_group_by_gid(gid, buffer, length, grp), errnop);
+}
+
+enum nss_status _nss_iamlogin_setgrent(int stayopen)
+{
+        (void) stayopen;
+        listing_clear(&listing);
+        return NSS_STATUS_SUCCESS;
+}
+
+enum nss_status _nss_iamlogin_getgrent_r(struct group *grp, char *buffer, size_t length, int *errnop)
+{
+        struct group_record record;
+        struct reader entry;
+
+        int r = listing_peek(&listing, IAMLOGIN_OP_GROUP_LIST, &entry);
+        if (r == 0)
+                r = decode_group(&entry, &record);
+        if (r == 0)
+                r = pack_group(&record, buffer, length, grp);
+        if (r == 0)
+                listing_advance(&listing, &entry);
+        return to_nss_status(r, errnop);
+}
+
+enum nss_status _nss_iamlogin_endgrent(void)
+{
+        listing_clear(&listing);
+        return NSS_STATUS_SUCCESS;
+}
+
+static bool contains(const gid_t *groups, long int count, gid_t gid)
+{
+        for (long int i = 0; i < count; i++)
+                if (groups[i] == gid)
+                        return true;
+        return false;
+}
+
+/* libc hands over a heap array that modules grow; limit <= 0 means no limit. */
+static int add_group(gid_t gid, long int *start, long int *size, gid_t **groupsp, long int limit)
+{
+        if (*start == *size) {
+                long int larger = *size < 16 ? 32 : *size * 2;
+                if (limit > 0 && larger > limit)
+                        larger = limit;
+                if (larger <= *size)
+                        return 0; /* full: the rest is left out, as libc's own modules do */
+                gid_t *groups = realloc(*groupsp, (size_t) larger * sizeof(*groups));
+                if (groups == NULL)
+                        return -ENOMEM;
+                *groupsp = groups;
+                *size = larger;
+        }
+        (*groupsp)[(*start)++] = gid;
+        return 0;
+}
+
+enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t group, long int *start, long int *size,
+                                             gid_t **groupsp, long int limit, int *errnop)
+{
+        CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
+
+        int r = lookup_initgroups(user, &list);
+        for (uint32_t i = 0; r == 0 && i < list.count; i++)
+                if (list.gids[i] != group && !contains(*groupsp, *start, list.gids[i]))
+                        r = add_group(list.gids[i], start, size, groupsp, limit);
+        return to_nss_status(r, errnop);
+}
