@@ -80,14 +80,15 @@ async function tolerant<T>(load: Promise<T>, otherwise: T, log: Log): Promise<T>
   }
 }
 
-/** Writes the keys a moment after they changed, and at the end. */
+/** Writes the keys a moment after they changed, and at the end; one write at a time. */
 function createKeySaver(
   save: (people: readonly SavedCredentials[]) => Promise<void>,
   clock: Clock,
   log: Log,
 ) {
   let pending: (() => readonly SavedCredentials[]) | undefined
-  const flush = async (): Promise<void> => {
+  let writing: Promise<void> = Promise.resolve()
+  const write = async (): Promise<void> => {
     const all = pending
     pending = undefined
     if (all === undefined) return
@@ -98,6 +99,8 @@ function createKeySaver(
       )
     })
   }
+  // The end of the process must wait for a write that a timer began.
+  const flush = (): Promise<void> => (writing = writing.then(write))
   return {
     flush,
     changed: (all: () => readonly SavedCredentials[]): void => {

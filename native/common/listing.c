@@ -17,8 +17,8 @@ static int fetch(struct listing *listing, uint8_t opcode)
         unsigned char payload[12];
         struct writer writer = {payload, payload + sizeof(payload)};
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
-        uint64_t generation;
-        uint32_t next, count;
+        uint64_t generation = 0;
+        uint32_t next = 0, count = 0;
 
         int r = write_u64(&writer, listing->generation);
         if (r == 0)

@@ -121,7 +121,7 @@ int lookup_initgroups(const char *user, struct gid_list *ret_list)
 {
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
         CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
-        uint32_t count;
+        uint32_t count = 0;
 
         int r = ask_by_name(IAMLOGIN_OP_INITGROUPS, user, &reply);
         if (r == 0)
@@ -136,7 +136,7 @@ int lookup_initgroups(const char *user, struct gid_list *ret_list)
         for (; list.count < count; list.count++) {
                 uint32_t gid;
                 if (read_u32(&reply.payload, &gid) < 0 || !valid_id(gid))
-                        return -EBADMSG;
+                        return -EBADMSG; // NOLINT(clang-analyzer-unix.Malloc): the cleanup attribute frees
                 list.gids[list.count] = gid;
         }
         r = read_end(&reply.payload);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "liar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static void answer(struct liar *liar, int fd)
+{
+        const struct timespec pause = {.tv_nsec = 20000000};
+        uint8_t request[256];
+        size_t sent = 0;
+
+        if (recv(fd, request, sizeof(request), 0) <= 0)
+                return;
+        do {
+                for (sent = 0; sent < liar->length;) {
+                        size_t size = liar->drip ? 1 : liar->length - sent;
+                        ssize_t n = send(fd, liar->answer + sent, size, MSG_NOSIGNAL);
+                        if (n <= 0)
+                                return;
+                        sent += (size_t) n;
+                        if (liar->drip)
+                                nanosleep(&pause, NULL);
+                }
+        } while (liar->endless && liar->length > 0);
+}
+
+static void *serve(void *argument)
+{
+        struct liar *liar = argument;
+
+        for (;;) {
+                int fd = accept(liar->listener, NULL, NULL);
+                if (fd < 0)
+                        return NULL;
+                if (liar->silent && liar->held_count < 64) {
+                        liar->held[liar->held_count++] = fd;
+                        continue;
+                }
+                answer(liar, fd);
+                close(fd);
+        }
+}
+
+void liar_start(struct liar *liar)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        memset(liar, 0, sizeof(*liar));
+        strcpy(liar->folder, "/tmp/iamlogin-liar-XXXXXX");
+        CHECK(mkdtemp(liar->folder) != NULL);
+        CHECK(setenv("IAMLOGIN_RUNTIME_DIR", liar->folder, 1) == 0);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/resolver.sock", liar->folder);
+        liar->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK(liar->listener >= 0);
+        CHECK(bind(liar->listener, (struct sockaddr *) &address, sizeof(address)) == 0);
+        CHECK(listen(liar->listener, 64) == 0);
+        CHECK(pthread_create(&liar->thread, NULL, serve, liar) == 0);
+}
+
+void liar_stop(struct liar *liar)
+{
+        char path[128];
+
+        shutdown(liar->listener, SHUT_RDWR);
+        CHECK(pthread_join(liar->thread, NULL) == 0);
+        close(liar->listener);
+        for (size_t i = 0; i < liar->held_count; i++)
+                close(liar->held[i]);
+        snprintf(path, sizeof(path), "%s/resolver.sock", liar->folder);
+        unlink(path);
+        rmdir(liar->folder);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A resolver that says whatever the test wants: a thread on a socket in a folder of its own. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct liar {
+        char folder[64];
+        int listener;
+        pthread_t thread;
+        /* What each connection is answered; set before a call, read by the thread after accept. */
+        const uint8_t *answer;
+        size_t length;
+        bool silent; /* never answers and never closes */
+        bool drip;   /* one byte each 20 ms */
+        bool endless;
+        int held[64]; /* connections that silence keeps open */
+        size_t held_count;
+};
+
+void liar_start(struct liar *liar);
+void liar_stop(struct liar *liar);

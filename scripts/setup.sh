@@ -1,0 +1,64 @@
+#!/bin/sh
+# Installs what is missing, and nothing else: Debian packages by apt, npm packages by npm ci.
+#   sh scripts/setup.sh [build|test|demo|bench]
+# No service is started and no file in /etc is edited beside what packages bring.
+set -eu
+cd "$(dirname "$0")/.."
+purpose=${1:-build}
+
+packages='gcc g++ make cmake ninja-build pkg-config libpam0g-dev binutils'
+case $purpose in
+  test) packages="$packages openssh-server openssh-client sudo clang clang-tidy clang-format libclang-rt-14-dev valgrind python3 python3-venv" ;;
+  demo) packages="$packages openssh-server openssh-client sudo" ;;
+  bench) packages="$packages openssh-client awscli python3" ;;
+esac
+
+installed() {
+  dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed
+}
+
+missing=''
+for package in $packages; do
+  installed "$package" || missing="$missing $package"
+done
+# The sanitizers' runtime is named after clang's version, which differs by release.
+case "$missing" in *libclang-rt-14-dev*)
+  missing=$(echo "$missing" | sed 's/ libclang-rt-14-dev//')
+  runtime=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p' | head -n 1)
+  [ -z "$runtime" ] || installed "$runtime" || missing="$missing $runtime"
+  ;;
+esac
+
+if [ -n "$missing" ]; then
+  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    echo "setup: these Debian packages are missing:$missing" >&2
+    echo "setup: install them, or run this again as root on Debian or Ubuntu" >&2
+    exit 2
+  fi
+  echo "setup: installing$missing"
+  # Debian starts what it installs; an exit status of 101 says no (policy-rc.d(8)).
+  policy=''
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    policy=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+  fi
+  log=$(mktemp)
+  if ! {
+    apt-get update -q &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+  } >"$log" 2>&1; then
+    cat "$log" >&2
+    exit 1
+  fi
+  rm -f "$log"
+  [ -z "$policy" ] || rm -f "$policy"
+fi
+
+# npm writes this file at the end of each install.
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  echo 'setup: npm ci'
+  npm ci --no-audit --no-fund --loglevel=error
+  touch node_modules/.package-lock.json
+fi

@@ -1,0 +1,141 @@
+#!/usr/bin/env node
+// iamlogin: argv -> one command, its exit code; nothing else.
+import { Command, CommanderError } from 'commander'
+import { configCheck, configShow, policy } from './cli/config-commands.ts'
+import { explain, groups, keys, refresh, status, users } from './cli/directory-commands.ts'
+import type { Output } from './cli/print.ts'
+import { createAsk } from './cli/resolver-client.ts'
+import { pathsFrom } from './config/paths.ts'
+import { ConfigError, ResolverError, UsageError } from './errors.ts'
+import { packageVersion } from './platform/version.ts'
+
+const paths = pathsFrom(process.env)
+const ask = createAsk(paths.controlSocket)
+const warn = (text: string): void => {
+  process.stderr.write(`${text}\n`)
+}
+const write = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+let exitCode = 0
+
+const program = new Command('iamlogin')
+  .description('AWS IAM users as Linux users: asks and steers the resolver of this host.')
+  .version(packageVersion())
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 the answer is no, 2 wrong usage or configuration, 3 the resolver cannot be reached.',
+  )
+
+/** Adds a command: its example in --help, --json, and its exit code. */
+function command(
+  parent: Command,
+  usage: string,
+  about: { readonly summary: string; readonly example: string },
+  run: (
+    output: Output,
+    args: readonly string[],
+    options: Readonly<Record<string, unknown>>,
+  ) => number | Promise<number>,
+): Command {
+  return parent
+    .command(usage)
+    .description(about.summary)
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', `\nExample:\n  ${about.example}`)
+    .exitOverride()
+    .action(async (...given: unknown[]) => {
+      const self = given.at(-1)
+      if (!(self instanceof Command)) return
+      const options = self.opts<Record<string, unknown>>()
+      exitCode = await run({ json: options['json'] === true, write, warn }, self.args, options)
+    })
+}
+
+command(
+  program,
+  'status',
+  {
+    summary: 'source, age of the directory, users, groups, last error',
+    example: 'iamlogin status',
+  },
+  (output) => status(ask, output, Date.now()),
+)
+command(
+  program,
+  'users',
+  { summary: 'the users that this host resolves', example: 'iamlogin users --json' },
+  (output) => users(ask, output),
+)
+command(
+  program,
+  'groups',
+  { summary: 'the groups that this host resolves', example: 'iamlogin groups' },
+  (output) => groups(ask, output),
+)
+command(
+  program,
+  'keys <user>',
+  { summary: 'the keys of USER as sshd would get them', example: 'iamlogin keys alice' },
+  (output, [user = '']) => keys(ask, output, user, Date.now()),
+)
+command(
+  program,
+  'explain <name>',
+  {
+    summary: 'why this IAM or Linux name can or cannot log in here',
+    example: 'iamlogin explain alice@example.com',
+  },
+  (output, [name = '']) => explain(ask, output, name),
+)
+command(
+  program,
+  'refresh [user]',
+  {
+    summary: 'read the source again now; with USER, forget the cached keys of that one alone',
+    example: 'iamlogin refresh alice',
+  },
+  (output, [user], options) => refresh(ask, output, { user, confirm: options['confirm'] === true }),
+).option('--confirm', 'accept a directory that is suddenly empty or halved')
+const config = program.command('config').description('the configuration').exitOverride()
+command(
+  config,
+  'check',
+  {
+    summary: 'validate the configuration without starting anything',
+    example: 'iamlogin config check',
+  },
+  (output) => configCheck(output, paths.config),
+)
+command(
+  config,
+  'show',
+  { summary: "the merged configuration with each value's origin", example: 'iamlogin config show' },
+  (output) => configShow(output, paths.config),
+)
+command(
+  program,
+  'policy',
+  {
+    summary: 'the least IAM policy for what the configuration uses',
+    example: 'iamlogin policy > policy.json',
+  },
+  (output) => policy(output, paths.config),
+)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? 0 : 2
+  else if (
+    error instanceof ConfigError ||
+    error instanceof UsageError ||
+    error instanceof ResolverError
+  ) {
+    warn(`iamlogin: ${error.message}\nhint: ${error.hint}`)
+    exitCode = error instanceof ResolverError ? 3 : 2
+  } else throw error
+}
+process.exitCode = exitCode

@@ -1,0 +1,140 @@
+// iamlogin status, users, groups, keys, explain, refresh: what the resolver knows.
+import {
+  explainDocument,
+  groupsDocument,
+  keysDocument,
+  refreshDocument,
+  statusDocument,
+  usersDocument,
+  type StatusDocument,
+} from '../control/documents.ts'
+import { ago, print, table, type Output } from './print.ts'
+import { Refused, type Ask } from './resolver-client.ts'
+
+/** 0 done, 1 the answer is no. */
+export type ExitCode = 0 | 1
+
+function told(output: Output, refused: Refused): ExitCode {
+  output.warn(`iamlogin: ${refused.message}\nhint: ${refused.hint}`)
+  return 1
+}
+
+function statusText(status: StatusDocument, now: number): string {
+  const { source, directory, keys, misses } = status
+  const asked = keys.hits + keys.misses
+  const calls = Object.entries(source.apiCalls).map(([name, count]) => `${name} ${count}`)
+  return [
+    `iamlogind ${status.version}, started ${ago(status.startedAt, now)}, ${Math.round(status.rssBytes / 1048576)} MiB`,
+    `source     ${source.kind}: ${source.state}`,
+    ...(source.lastError === null
+      ? []
+      : [`           ${source.lastError.message}`, `           hint: ${source.lastError.hint}`]),
+    `directory  ${directory.users} users, ${directory.groups} groups, read ${ago(directory.readAt, now)}${directory.stale ? ' (stale)' : ''}`,
+    `keys       ${keys.cached} people cached, ${asked === 0 ? 'not asked yet' : `${Math.round((100 * keys.hits) / asked)} % hits`}`,
+    `guesses    ${misses.cached} names known as misses, ${misses.budgetLeft} of ${misses.budgetPerMinute} calls left`,
+    `API calls  ${calls.join(', ') || 'none'}`,
+    ...directory.refused.map((each) => `refused    ${each.kind} ${each.name}: ${each.reason}`),
+  ].join('\n')
+}
+
+/** iamlogin status: 1 when the source fails. */
+export async function status(ask: Ask, output: Output, now: number): Promise<ExitCode> {
+  const document = await ask(statusDocument, '/status')
+  if (document instanceof Refused) return told(output, document)
+  print(output, document, (each) => statusText(each, now))
+  return document.source.state === 'failing' ? 1 : 0
+}
+
+/** iamlogin users */
+export async function users(ask: Ask, output: Output): Promise<ExitCode> {
+  const document = await ask(usersDocument, '/users')
+  if (document instanceof Refused) return told(output, document)
+  print(output, document, (each) =>
+    table(
+      each.users.map((user) => ({
+        name: user.name,
+        uid: user.uid,
+        'IAM user': user.iamName,
+        groups: user.groups.filter((group) => group !== user.name).join(' '),
+        id: user.id,
+      })),
+      'no users: is anybody in access.groups?',
+    ),
+  )
+  return 0
+}
+
+/** iamlogin groups */
+export async function groups(ask: Ask, output: Output): Promise<ExitCode> {
+  const document = await ask(groupsDocument, '/groups')
+  if (document instanceof Refused) return told(output, document)
+  print(output, document, (each) =>
+    table(
+      each.groups.map((group) => ({
+        name: group.name,
+        gid: group.gid,
+        members: group.members.join(' '),
+      })),
+      'no groups',
+    ),
+  )
+  return 0
+}
+
+/** iamlogin keys USER: 1 when there is no such user or no key. */
+export async function keys(ask: Ask, output: Output, user: string, now: number): Promise<ExitCode> {
+  const document = await ask(keysDocument, `/keys/${encodeURIComponent(user)}`)
+  if (document instanceof Refused) return told(output, document)
+  print(output, document, (each) =>
+    [
+      table(
+        each.keys.map((key) => ({
+          type: key.type,
+          fingerprint: key.fingerprint,
+          source: key.source,
+          owner: key.owner,
+          age: ago(key.uploadedAt, now),
+        })),
+        `no valid key for ${user}`,
+      ),
+      ...each.refused.map((refused) => `refused ${refused.id}: ${refused.reason}`),
+      ...(each.stale ? ['the source cannot be asked: these are the last known keys'] : []),
+    ].join('\n'),
+  )
+  return document.keys.length > 0 ? 0 : 1
+}
+
+const marks = { pass: 'yes ', fail: 'NO  ', info: '    ' } as const
+
+/** iamlogin explain NAME: 1 when NAME cannot log in here. */
+export async function explain(ask: Ask, output: Output, name: string): Promise<ExitCode> {
+  const document = await ask(explainDocument, `/explain/${encodeURIComponent(name)}`)
+  if (document instanceof Refused) return told(output, document)
+  print(output, document, (each) =>
+    [
+      ...each.steps.map((step) => `${marks[step.outcome]} ${step.rule}: ${step.found}`),
+      `${name} ${each.allowed ? 'can' : 'cannot'} log in here`,
+    ].join('\n'),
+  )
+  return document.allowed ? 0 : 1
+}
+
+/** iamlogin refresh [USER]: 1 when the source could not be read. */
+export async function refresh(
+  ask: Ask,
+  output: Output,
+  options: { readonly user: string | undefined; readonly confirm: boolean },
+): Promise<ExitCode> {
+  const query = new URLSearchParams({
+    ...(options.user === undefined ? {} : { user: options.user }),
+    ...(options.confirm ? { confirm: '1' } : {}),
+  })
+  const document = await ask(refreshDocument, `/refresh?${query.toString()}`, 'POST')
+  if (document instanceof Refused) return told(output, document)
+  print(output, document, (each) =>
+    each.error === null
+      ? `read: ${each.users} users, ${each.groups} groups`
+      : `not read, the last good directory stays: ${each.error.message}\nhint: ${each.error.hint}`,
+  )
+  return document.refreshed ? 0 : 1
+}

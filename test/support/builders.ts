@@ -1,0 +1,92 @@
+// Builders of test data: every field has a sound value, a test says only what matters to it.
+import type {
+  DirectoryRules,
+  LocalAccounts,
+  SourceDirectory,
+  SourceUser,
+} from '../../src/directory/types.ts'
+import type { KeysConfig } from '../../src/config/config.ts'
+import type { Clock } from '../../src/platform/clock.ts'
+import { keyTypes } from '../../src/config/schema.ts'
+
+export function aUser(fields: Partial<SourceUser> & { readonly name: string }): SourceUser {
+  const { name } = fields
+  return {
+    id: `AIDA${name}`,
+    arn: `arn:aws:iam::123456789012:user/${name}`,
+    createdAt: 1,
+    ...fields,
+  }
+}
+
+/** Users who are all in the group developers, and groups with members by name. */
+export function aSource(
+  users: readonly SourceUser[],
+  groups: Readonly<Record<string, readonly string[]>> = {
+    developers: users.map((user) => user.name),
+  },
+): SourceDirectory {
+  return {
+    users,
+    complete: false,
+    groups: Object.entries(groups).map(([name, members]) => ({
+      id: `AGPA${name}`,
+      name,
+      arn: `arn:aws:iam::123456789012:group/${name}`,
+      createdAt: 1,
+      memberIds: users.filter((user) => members.includes(user.name)).map((user) => user.id),
+    })),
+  }
+}
+
+export function someRules(fields: Partial<DirectoryRules> = {}): DirectoryRules {
+  return {
+    groups: ['developers'],
+    sudoGroups: [],
+    sharedAccounts: {},
+    nameCase: 'lower',
+    stripDomains: [],
+    ids: { min: 1879048192, max: 2147483647 },
+    home: '/home/%u',
+    shell: '/bin/bash',
+    ...fields,
+  }
+}
+
+export const noLocal: LocalAccounts = {
+  users: new Map([['root', 0]]),
+  groups: new Map([['root', 0]]),
+}
+export const noPins = { uids: {}, gids: {} }
+export const keysConfig: KeysConfig = {
+  ttlMs: 30_000,
+  tags: true,
+  types: keyTypes,
+  minRsaBits: 2048,
+  maxAgeMs: 0,
+}
+
+/** A clock that only the test moves. */
+export function aClock(
+  start = 1_000_000,
+): Clock & { readonly advance: (ms: number) => Promise<void> } {
+  let now = start
+  let timers: { readonly at: number; readonly callback: () => void }[] = []
+  return {
+    now: () => now,
+    after: (ms, callback) => {
+      const timer = { at: now + ms, callback }
+      timers.push(timer)
+      return () => {
+        timers = timers.filter((each) => each !== timer)
+      }
+    },
+    advance: async (ms) => {
+      now += ms
+      const due = timers.filter((timer) => timer.at <= now)
+      timers = timers.filter((timer) => timer.at > now)
+      for (const timer of due) timer.callback()
+      await new Promise(setImmediate)
+    },
+  }
+}
