@@ -57,8 +57,8 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     ttl,
     ttlResolution: 0,
     perf: clock,
-    allowStale: true,
-    noDeleteOnStaleGet: true,
+    // Stale keys are served by fallBack() alone: a cache that gives them while it asks would let a
+    // deactivated key in once more.
     noDeleteOnFetchRejection: true,
     fetchMethod: async (id, _stale, { signal, context }) => {
       const credentials = await deps.fetchCredentials(context, signal)
@@ -68,7 +68,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   for (const entry of deps.saved) cache.set(entry.id, entry, { start: entry.fetchedAt })
 
   const lastKnown = (id: string): Entry | undefined => cache.peek(id, { allowStale: true })
-  const all = (): readonly Entry[] => [...cache.keys()].flatMap((id) => lastKnown(id) ?? [])
+  const all = (): readonly Entry[] => cache.dump().map(([, { value }]) => value)
 
   const present = (user: SourceUser, { credentials }: Entry, stale: boolean): PersonKeys => {
     const results = credentials.keys.map((key) =>
@@ -135,7 +135,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
       })
     },
     expire: (userId) => {
-      for (const id of userId === undefined ? [...cache.keys()] : [userId]) {
+      for (const { id } of userId === undefined ? all() : [{ id: userId }]) {
         const known = lastKnown(id)
         if (known !== undefined) cache.set(id, known, { start: clock.now() - ttl - 1 })
       }

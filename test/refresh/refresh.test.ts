@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest'
+import type { AuditEvent } from '../../src/audit/event.ts'
+import type { SourceDirectory } from '../../src/directory/types.ts'
+import { SourceError } from '../../src/errors.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import { createMissResolver } from '../../src/refresh/miss.ts'
+import { createRefresher } from '../../src/refresh/refresh.ts'
+import type { SavedDirectory } from '../../src/refresh/state.ts'
+import { createStore } from '../../src/refresh/store.ts'
+import { aClock, aSource, aUser, noLocal, someRules } from '../support/builders.ts'
+
+const everyone = Array.from({ length: 20 }, (_, index) => aUser({ name: `user${index}` }))
+
+function aResolver(first: SourceDirectory, callsPerMinute = 60) {
+  const clock = aClock()
+  const events: AuditEvent[] = []
+  const saved: SavedDirectory[] = []
+  const state = {
+    directory: first,
+    failing: false,
+    reads: 0,
+    hold: undefined as Promise<void> | undefined,
+  }
+  const store = createStore(1)
+  const refresher = createRefresher({
+    store,
+    clock,
+    log: silentLog,
+    audit: (event) => events.push(event),
+    local: () => noLocal,
+    rules: () => Promise.resolve(someRules()),
+    save: (each) => {
+      saved.push(each)
+      return Promise.resolve()
+    },
+    random: () => 0.5,
+    refreshMs: 60_000,
+    source: {
+      kind: 'file',
+      calls: () => ({ GetGroup: state.reads }),
+      close: () => Promise.resolve(),
+      fetchCredentials: () => Promise.resolve({ keys: [] }),
+      fetchDirectory: async () => {
+        state.reads++
+        const { directory, failing } = state
+        await state.hold
+        if (failing)
+          throw new SourceError('source_unreachable', 'reading: no network', { hint: 'h' })
+        return directory
+      },
+    },
+  })
+  const misses = createMissResolver({ store, refresher, clock, callsPerMinute, budgetMs: 1_000 })
+  const names = () => store.current()?.directory.accounts.map(({ passwd }) => passwd.name) ?? []
+  return { clock, events, saved, state, store, refresher, misses, names }
+}
+
+describe('createRefresher', () => {
+  it('reads at the start and then each refresh', async () => {
+    const { refresher, state, clock } = aResolver(aSource(everyone))
+    await refresher.start()
+    expect(state.reads).toBe(1)
+    await clock.advance(60_000)
+    expect(state.reads).toBe(2)
+  })
+
+  it('keeps the last directory when the source fails, backs off, and tells both ends once', async () => {
+    const { refresher, state, clock, events, names } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.failing = true
+    await clock.advance(60_000)
+    await clock.advance(60_000)
+    expect(state.reads).toBe(2)
+    await clock.advance(60_000)
+    expect(state.reads).toBe(3)
+    expect(names()).toHaveLength(20)
+    expect(refresher.failure()).toMatchObject({ code: 'source_unreachable', hint: 'h' })
+    state.failing = false
+    expect(await refresher.readNow()).toEqual({ ok: true })
+    expect(events.map((event) => event.action)).toEqual(['source-failing', 'source-recovered'])
+    expect(refresher.failure()).toBeUndefined()
+  })
+
+  it.each([
+    ['empty', []],
+    ['halved', everyone.slice(0, 9)],
+  ])(
+    'keeps the last directory when the next is suddenly %s, until a second read says the same',
+    async (_word, fewer) => {
+      const { refresher, state, names, clock } = aResolver(aSource(everyone))
+      await refresher.start()
+      state.directory = aSource(fewer)
+      expect(await refresher.readNow()).toMatchObject({
+        ok: false,
+        failure: { code: 'source_suspicious' },
+      })
+      expect(names()).toHaveLength(20)
+      await clock.advance(30_000)
+      expect(names()).toHaveLength(fewer.length)
+    },
+  )
+
+  it('does not take another small directory for the confirmation', async () => {
+    const { refresher, state, names } = aResolver(aSource(everyone))
+    await refresher.start()
+    for (const count of [8, 7, 6]) {
+      state.directory = aSource(everyone.slice(0, count))
+      await refresher.readNow()
+      expect(names()).toHaveLength(20)
+    }
+  })
+
+  it("takes a small directory on an operator's word", async () => {
+    const { refresher, state, names } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.directory = aSource([])
+    expect(await refresher.readNow({ confirm: true })).toEqual({ ok: true })
+    expect(names()).toEqual([])
+  })
+
+  it('serves the saved directory before the first read, with the same ids', async () => {
+    const before = aResolver(aSource(everyone))
+    await before.refresher.start()
+    const saved = before.saved[0]
+    if (saved === undefined) throw new Error('nothing saved')
+    const after = aResolver(aSource([]))
+    await after.refresher.restore(saved)
+    expect(after.store.current()?.directory.accounts).toEqual(
+      before.store.current()?.directory.accounts,
+    )
+    expect(after.state.reads).toBe(0)
+  })
+
+  it('tells who came and who went', async () => {
+    const { refresher, state, events } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.directory = aSource([...everyone.slice(1), aUser({ name: 'new' })])
+    await refresher.readNow()
+    expect(events).toMatchObject([
+      { action: 'directory-changed', added: ['new'], removed: ['user0'] },
+    ])
+  })
+})
+
+describe('createMissResolver', () => {
+  it('finds a user who was created a moment ago', async () => {
+    const { refresher, misses, state } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.directory = aSource([...everyone, aUser({ name: 'new' })])
+    expect(await misses.ask('new')).toBe('present')
+  })
+
+  it('remembers a stranger as a miss', async () => {
+    const { refresher, misses, clock } = aResolver(aSource(everyone))
+    await refresher.start()
+    expect(await misses.ask('stranger')).toBe('absent')
+    expect(misses.isKnownMiss('stranger')).toBe(true)
+    await clock.advance(30_001)
+    expect(misses.isKnownMiss('stranger')).toBe(false)
+  })
+
+  it('reads once or twice for all who ask at the same time', async () => {
+    const { refresher, misses, state } = aResolver(aSource(everyone))
+    await refresher.start()
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, (_, index) => misses.ask(`guess${index}`)),
+    )
+    expect(new Set(answers)).toEqual(new Set(['absent']))
+    expect(state.reads).toBeLessThanOrEqual(3)
+  })
+
+  it('spends no more calls a minute than it may, and then cannot say', async () => {
+    const { refresher, misses, state, clock } = aResolver(aSource(everyone), 10)
+    await refresher.start()
+    for (let guess = 0; guess < 10_000; guess++) await misses.ask(`guess${guess}`)
+    expect(state.reads).toBe(11)
+    expect(await misses.ask('one.more')).toBe('unknown')
+    expect(misses.isKnownMiss('one.more')).toBe(false)
+    await clock.advance(30_000)
+    const before = state.reads
+    for (let guess = 0; guess < 100; guess++) await misses.ask(`late${guess}`)
+    expect(state.reads - before).toBe(5)
+  })
+
+  it('answers within its budget when the source does not', async () => {
+    const { refresher, misses, state, clock } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.hold = new Promise(() => undefined)
+    const answer = misses.ask('slow')
+    await clock.advance(1_000)
+    expect(await answer).toBe('unknown')
+  })
+
+  it('tells no outage as a miss', async () => {
+    const { refresher, misses, state } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.failing = true
+    expect(await misses.ask('stranger')).toBe('unknown')
+    expect(misses.isKnownMiss('stranger')).toBe(false)
+  })
+
+  it.each(['root', 'sudo', '..', 'a b', '12', ''])(
+    'knows without a read that "%s" is nobody of ours',
+    (name) => {
+      expect(aResolver(aSource(everyone)).misses.isKnownMiss(name)).toBe(true)
+    },
+  )
+})
