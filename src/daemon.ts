@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // iamlogind: reads the configuration, starts the resolver, stops on SIGTERM, reloads on SIGHUP.
 import { hostname } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { createAudit } from './audit/create.ts'
 import { loadConfig, type LoadedConfig } from './config/load.ts'
@@ -12,6 +13,10 @@ import { createLogger } from './platform/logger.ts'
 import { createNotify } from './platform/notify.ts'
 import { packageVersion } from './platform/version.ts'
 import { startResolver, type Resolver } from './resolver.ts'
+
+// A resolver is idle most of its life: memory back to the host counts more than the last percent of
+// speed. Young objects get 3 x 4 MiB instead of 3 x 16.
+setFlagsFromString('--max-semi-space-size=4')
 
 const version = packageVersion()
 

@@ -70,6 +70,15 @@ async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRu
   }
 }
 
+/** Keys of the configuration that this version reads and does not act on yet: said, not hidden. */
+function warnOfUnused(config: Config, log: Log): void {
+  const set = [
+    ...(config.access.localGroups.length > 0 ? ['access.local_groups'] : []),
+    ...(config.notify.url !== '' || config.notify.snsTopic !== '' ? ['notify'] : []),
+  ]
+  for (const key of set) log.warn({ key }, `${key} is set, but this version does not act on it yet`)
+}
+
 /** What a damaged state file costs: a message and a fresh start, never the resolver. */
 async function tolerant<T>(load: Promise<T>, otherwise: T, log: Log): Promise<T> {
   try {
@@ -118,6 +127,7 @@ const statusNames = new Map<number, string>(
 /** Starts a resolver: serves what the last run knew at once, then reads the source. */
 export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const { config, paths, clock, log, audit } = deps
+  warnOfUnused(config, log)
   const local = createLocalAccounts()
   const stateFile = createStateFile(paths.stateDir)
   const keysFile = createKeysFile(paths.stateDir)

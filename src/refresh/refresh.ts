@@ -1,4 +1,5 @@
 // Keeps the store true to the source: read, build, doubt, replace; back off when that fails.
+import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../audit/event.ts'
 import { queriedGroups } from '../directory/access.ts'
 import { buildDirectory } from '../directory/build.ts'
@@ -87,8 +88,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     const directory = buildDirectory({ source: fetched, rules, local, pins })
     const before = store.current()
     pins = directory.pins
-    const same =
-      before !== undefined && JSON.stringify(before.directory) === JSON.stringify(directory)
+    const same = before !== undefined && isDeepStrictEqual(before.directory, directory)
     if (same) store.touch(readAt)
     else store.replace({ directory, source: fetched, rules, local, readAt })
     await deps.save({ readAt, pins, source: fetched })

@@ -1,0 +1,10 @@
+#!/bin/sh
+# npm run bench [-- --check]: with --check, a missed ratio is a failure.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/setup.sh bench
+PATH="$PWD/node_modules/.bin:$PATH"
+export PATH
+sh scripts/build-native.sh
+tsc -p tsconfig.build.json
+exec node test/bench/main.ts "$@"

@@ -1,0 +1,138 @@
+// The IAM source over the real SDK: what it costs, and what it says when AWS says no.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createIamSource } from '../../src/sources/iam.ts'
+import type { Source } from '../../src/sources/source.ts'
+import { startIamServer, type Fault, type IamServer } from '../support/iam-server.ts'
+
+let server: IamServer
+let source: Source
+const { signal } = new AbortController()
+const make = (
+  more: { readonly mfa?: boolean; readonly userTags?: boolean; readonly keyTags?: boolean } = {},
+): Source =>
+  createIamSource({
+    endpoint: server.url,
+    keyTags: true,
+    userTags: false,
+    mfa: false,
+    bodies: new Map(),
+    ...more,
+  })
+const read = (each: Source, ...groups: readonly string[]) => each.fetchDirectory({ groups }, signal)
+
+beforeEach(async () => {
+  process.env['AWS_ACCESS_KEY_ID'] = 'AKIATEST'
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'secret'
+  server = await startIamServer()
+  server.addUser('alice', ['developers', 'ops'])
+  source = make()
+})
+afterEach(async () => {
+  await source.close()
+  await server.stop()
+})
+
+describe('calls', () => {
+  it('are one a group and page, and nothing else', async () => {
+    for (let user = 0; user < 250; user++) server.addUser(`user${user}`, ['developers'])
+    await read(source, 'developers', 'ops')
+    expect(server.calls()).toEqual({ GetGroup: 4 })
+    expect(source.calls()).toEqual({ GetGroup: 4 })
+  })
+
+  it('read the body of a key once for ever', async () => {
+    server.uploadKey('alice', 'ssh-rsa AAAA one')
+    server.uploadKey('alice', 'ssh-rsa AAAA two')
+    const { users } = await read(source, 'developers')
+    const [alice] = users
+    if (alice === undefined) throw new Error('no alice')
+    await source.fetchCredentials(alice, signal)
+    server.resetCalls()
+    const { keys } = await source.fetchCredentials(alice, signal)
+    expect(keys.map((key) => key.body)).toEqual(['ssh-rsa AAAA one', 'ssh-rsa AAAA two'])
+    expect(server.calls()).toEqual({ ListSSHPublicKeys: 1, ListUserTags: 1 })
+  })
+
+  it('ask for MFA and for everyone’s tags only where the configuration uses them', async () => {
+    server.setMfa('alice', true)
+    server.tagUser('alice', 'iamlogin:uid', '1900000000')
+    const full = make({ mfa: true, userTags: true, keyTags: false })
+    const { users } = await read(full, 'developers')
+    expect(users[0]?.overrides).toEqual({ uid: 1900000000 })
+    const [alice] = users
+    if (alice === undefined) throw new Error('no alice')
+    expect((await full.fetchCredentials(alice, signal)).mfa).toBe(true)
+    expect(server.calls()).toEqual({
+      GetGroup: 1,
+      ListUserTags: 1,
+      ListSSHPublicKeys: 1,
+      ListMFADevices: 1,
+    })
+    await full.close()
+  })
+})
+
+describe('keys', () => {
+  it('are the active ones and those of the tags, in the order of their numbers', async () => {
+    const id = server.uploadKey('alice', 'ssh-rsa AAAA off')
+    server.setKeyStatus('alice', id, 'Inactive')
+    server.tagUser('alice', 'iamlogin:ssh-key:10', 'ssh-ed25519 AAAA ten')
+    server.tagUser('alice', 'iamlogin:ssh-key:2', 'ssh-ed25519 AAAA two')
+    server.tagUser('alice', 'iamlogin:ssh-key', 'ssh-ed25519 AAAA one')
+    server.tagUser('alice', 'iamlogin:ssh-keys', 'ssh-ed25519 AAAA no')
+    const { users } = await read(source, 'developers')
+    const [alice] = users
+    if (alice === undefined) throw new Error('no alice')
+    const { keys } = await source.fetchCredentials(alice, signal)
+    expect(keys.map((key) => key.id)).toEqual([
+      'tag:iamlogin:ssh-key',
+      'tag:iamlogin:ssh-key:2',
+      'tag:iamlogin:ssh-key:10',
+    ])
+    server.deleteUser('alice')
+    expect((await source.fetchCredentials(alice, signal)).keys).toEqual([])
+  })
+})
+
+describe('errors', () => {
+  const cases: readonly (readonly [Fault, string, RegExp])[] = [
+    ['denied', 'source_denied', /reading group developers: access denied: iam:GetGroup on group/],
+    ['throttle', 'source_throttled', /reading group developers: AWS throttles iam:GetGroup/],
+    ['skew', 'source_clock_skew', /the clock is wrong/],
+    ['no-credentials', 'source_no_credentials', /no valid credentials/],
+    ['close', 'source_timeout', /reading group developers/],
+  ]
+  it.each(cases)('tell "%s" as %s with the way to mend it', async (fault, code, message) => {
+    server.setFault('*', fault)
+    await expect(read(source, 'developers')).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message) as string,
+      hint: expect.stringMatching(/\w+ \w+/) as string,
+    })
+  })
+
+  it('are retried as the SDK does', async () => {
+    server.setFault('GetGroup', 'error')
+    await expect(read(source, 'developers')).rejects.toThrow()
+    expect(server.calls()).toEqual({ GetGroup: 3 })
+  })
+
+  it('name a network that is not there', async () => {
+    const dead = createIamSource({
+      endpoint: 'http://127.0.0.1:1',
+      keyTags: true,
+      userTags: false,
+      mfa: false,
+      bodies: new Map(),
+    })
+    await expect(read(dead, 'developers')).rejects.toMatchObject({ code: 'source_unreachable' })
+    await dead.close()
+  })
+
+  it('name a group that IAM does not have', async () => {
+    await expect(read(source, 'nobody')).rejects.toMatchObject({
+      code: 'source_unknown_group',
+      message: 'reading group nobody: IAM has no such group',
+    })
+  })
+})
