@@ -1,5 +1,5 @@
 // The configuration after decoding: durations are milliseconds, every default is filled in.
-// CONTRACT: the TOML spelling of each key is in packaging/man/iamlogin.toml.5.
+// The TOML spelling of each key is in schema.ts.
 
 export type SourceConfig =
   | {

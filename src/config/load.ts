@@ -46,7 +46,7 @@ function readConfigFile(name: string): ConfigFile {
   } catch (error) {
     if (error instanceof ConfigError) throw error
     throw new ConfigError('config_unreadable', `reading ${name}: ${message(error)}`, {
-      hint: 'write the file (see iamlogin.toml(5)) or name another one in IAMLOGIN_CONFIG',
+      hint: 'write the file (the README shows one) or name another one in IAMLOGIN_CONFIG',
       cause: error,
     })
   }
@@ -284,7 +284,7 @@ export function loadConfig(main: string): LoadedConfig {
     : problems(files, merged, parsed.error.issues)
   if (!parsed.success || found.length > 0)
     throw new ConfigError('config_invalid', found.join('\n'), {
-      hint: 'mend the lines above; iamlogin.toml(5) tells every key',
+      hint: 'mend the lines above; `iamlogin config show` tells every key',
     })
   return {
     config: toConfig(parsed.data),

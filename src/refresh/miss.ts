@@ -18,7 +18,7 @@ export type MissResolver = {
 
 export type MissDeps = {
   readonly store: Store
-  readonly refresher: Pick<Refresher, 'readNow' | 'lastCost'>
+  readonly refresher: Pick<Refresher, 'readNow' | 'lastCost' | 'calls'>
   readonly clock: Clock
   /** Most requests to AWS per minute that misses may cause. */
   readonly callsPerMinute: number
@@ -53,7 +53,11 @@ export function createMissResolver(deps: MissDeps): MissResolver {
     const cost = refresher.lastCost()
     if (tokens < cost) return false
     tokens -= cost
-    return (await refresher.readNow()).ok
+    const before = refresher.calls()
+    const { ok } = await refresher.readNow()
+    // Retries and new pages cost too, if more than was set aside: the debt is paid by waiting.
+    tokens -= Math.max(0, refresher.calls() - before - cost)
+    return ok
   }
 
   /** Those who come while a read runs share the one after it. */

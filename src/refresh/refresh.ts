@@ -36,6 +36,8 @@ export type Refresher = {
   readonly failure: () => Failure | undefined
   /** Requests that the last whole read cost. */
   readonly lastCost: () => number
+  /** Requests since start, retries included. */
+  readonly calls: () => number
   readonly close: () => void
 }
 
@@ -65,12 +67,14 @@ function sameUsers(a: SourceDirectory, b: SourceDirectory): boolean {
 export function createRefresher(deps: RefreshDeps): Refresher {
   const { source, store, clock, log } = deps
   const stopper = new AbortController()
+  const confirmAfter = Math.min(deps.refreshMs, confirmAfterMs)
   let pins: Pins = { uids: {}, gids: {} }
   let failure: Failure | undefined
   let failures = 0
   let cost = 1
   /** A result that was too small to believe at once. */
   let doubted: SourceDirectory | undefined
+  let doubtedAt = 0
   let running: Promise<RefreshResult> | undefined
   let next: Promise<RefreshResult> | undefined
   let confirmed = false
@@ -109,9 +113,15 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     const before = store.current()
     if (before === undefined || confirm) return
     const reason = suspicion(before.source.users.length, fetched.users.length)
-    const second = doubted !== undefined && sameUsers(doubted, fetched)
-    doubted = reason === undefined || second ? undefined : fetched
-    if (reason === undefined || second) return
+    const again = doubted !== undefined && sameUsers(doubted, fetched)
+    // A read a moment later, for somebody's guess, may meet the same hiccup: that confirms nothing.
+    const second = again && clock.now() - doubtedAt >= confirmAfter * 0.8
+    if (reason === undefined || second) {
+      doubted = undefined
+      return
+    }
+    if (!again) doubtedAt = clock.now()
+    doubted = fetched
     throw new SourceError('source_suspicious', `${reason}: the last good directory stays`, {
       hint: 'a second read that says the same is believed; `iamlogin refresh --confirm` accepts it now',
     })
@@ -191,7 +201,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       deps.refreshMs * 2 ** failures,
       Math.max(longestBackOffMs, deps.refreshMs),
     )
-    const base = doubted === undefined ? backOff : Math.min(deps.refreshMs, confirmAfterMs)
+    const base = doubted === undefined ? backOff : confirmAfter
     cancelTimer = clock.after(base * jitter, () => {
       void readNow()
     })
@@ -209,6 +219,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     readNow,
     failure: () => failure,
     lastCost: () => cost,
+    calls: countCalls,
     close: () => {
       stopper.abort()
       cancelTimer?.()

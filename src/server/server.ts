@@ -29,6 +29,8 @@ export type ServerDeps = {
 
 const backlog = 1024
 const connectionsMax = 1024
+/** Of one uid, root's and our own aside: nobody takes all places from the others. */
+const connectionsOfOneMax = 256
 /** A peer that sends nothing, or does not read, is gone after this. */
 const idleMs = 10_000
 /** Frames of one connection that wait for their turn. */
@@ -57,13 +59,39 @@ export async function removeStaleSocket(path: string): Promise<void> {
   rmSync(path, { force: true })
 }
 
-function serve(socket: Socket, deps: ServerDeps): void {
+type PeerBook = {
+  /** False when the peer's uid has all the places it may have. */
+  readonly enter: (uid: number, socket: Socket) => boolean
+}
+
+function createPeerBook(ownUid: number): PeerBook {
+  const places = new Map<number, number>()
+  return {
+    enter: (uid, socket) => {
+      const taken = places.get(uid) ?? 0
+      if (uid !== 0 && uid !== ownUid && taken >= connectionsOfOneMax) return false
+      places.set(uid, taken + 1)
+      socket.once('close', () => {
+        const left = (places.get(uid) ?? 1) - 1
+        if (left === 0) places.delete(uid)
+        else places.set(uid, left)
+      })
+      return true
+    },
+  }
+}
+
+function serve(socket: Socket, book: PeerBook, deps: ServerDeps): void {
   const fd = descriptorOf(socket)
   if (fd === undefined) {
     socket.destroy()
     return
   }
   const peer = deps.peerCredentials(fd)
+  if (!book.enter(peer.uid, socket)) {
+    socket.destroy()
+    return
+  }
   const splitter = createFrameSplitter()
   const queue: Buffer[] = []
   let busy = false
@@ -152,6 +180,7 @@ function serve(socket: Socket, deps: ServerDeps): void {
 export async function startServer(deps: ServerDeps): Promise<ResolverServer> {
   await removeStaleSocket(deps.path)
   const sockets = new Set<Socket>()
+  const book = createPeerBook(deps.ownUid)
   const server = createServer({ allowHalfOpen: false }, (socket) => {
     sockets.add(socket)
     // Frames are bounded, so a peer that drips bytes holds a few kilobytes and one of many places.
@@ -161,7 +190,7 @@ export async function startServer(deps: ServerDeps): Promise<ResolverServer> {
       sockets.delete(socket)
     })
     try {
-      serve(socket, deps)
+      serve(socket, book, deps)
     } catch (error) {
       deps.log.warn({ err: error }, 'a connection was refused')
       socket.destroy()

@@ -19,6 +19,8 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     directory: first,
     failing: false,
     reads: 0,
+    calls: 0,
+    callsPerRead: 1,
     hold: undefined as Promise<void> | undefined,
   }
   const store = createStore(1)
@@ -37,11 +39,12 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     refreshMs: 60_000,
     source: {
       kind: 'file',
-      calls: () => ({ GetGroup: state.reads }),
+      calls: () => ({ GetGroup: state.calls }),
       close: () => Promise.resolve(),
       fetchCredentials: () => Promise.resolve({ keys: [] }),
       fetchDirectory: async () => {
         state.reads++
+        state.calls += state.callsPerRead
         const { directory, failing } = state
         await state.hold
         if (failing)
@@ -180,6 +183,14 @@ describe('createMissResolver', () => {
     const before = state.reads
     for (let guess = 0; guess < 100; guess++) await misses.ask(`late${guess}`)
     expect(state.reads - before).toBe(5)
+  })
+
+  it('counts retries against the bound', async () => {
+    const { refresher, misses, state } = aResolver(aSource(everyone), 10)
+    await refresher.start()
+    state.callsPerRead = 5
+    for (let guess = 0; guess < 100; guess++) await misses.ask(`guess${guess}`)
+    expect(state.calls - 1).toBeLessThanOrEqual(10)
   })
 
   it('answers within its budget when the source does not', async () => {

@@ -125,8 +125,14 @@ describe('startServer', () => {
     expect((await exchange(keys, 12))[6]).toBe(status.SUCCESS)
   })
 
-  it('serves among five hundred peers that say nothing', async () => {
-    const idle = Array.from({ length: 500 }, () => connect(path()).on('error', () => undefined))
+  it('lets no uid take all places from the others', async () => {
+    const idle = Array.from({ length: 600 }, () => connect(path()).on('error', () => undefined))
+    await Promise.all(
+      idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))),
+    )
+    await expect.poll(() => server?.connections()).toBe(256)
+    expect(await exchange(ping, pong.length)).toHaveLength(0)
+    peer = { pid: 2, uid: 1001, gid: 1001 }
     expect(await exchange(ping, pong.length)).toEqual(pong)
     for (const socket of idle) socket.destroy()
   })

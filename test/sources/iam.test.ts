@@ -94,6 +94,27 @@ describe('keys', () => {
   })
 })
 
+describe('assume_role', () => {
+  it('takes the role once, with the external id, and reads with its keys', async () => {
+    process.env['AWS_ENDPOINT_URL_STS'] = server.url
+    const role = createIamSource({
+      endpoint: server.url,
+      assumeRole: 'arn:aws:iam::123456789012:role/iamlogin',
+      externalId: 'EXTERNAL',
+      keyTags: false,
+      userTags: false,
+      mfa: false,
+      bodies: new Map(),
+    })
+    await read(role, 'developers')
+    await read(role, 'developers')
+    delete process.env['AWS_ENDPOINT_URL_STS']
+    expect(server.calls()).toEqual({ AssumeRole: 1, GetGroup: 2 })
+    expect(server.authorization()).toContain('Credential=ASIAEXTERNAL/')
+    await role.close()
+  })
+})
+
 describe('errors', () => {
   const cases: readonly (readonly [Fault, string, RegExp])[] = [
     ['denied', 'source_denied', /reading group developers: access denied: iam:GetGroup on group/],

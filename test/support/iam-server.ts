@@ -46,6 +46,8 @@ export type IamServer = {
   /** Calls per action since the last reset. */
   readonly calls: () => Readonly<Record<string, number>>
   readonly resetCalls: () => void
+  /** The Authorization header of the last call. */
+  readonly authorization: () => string
   readonly setPageSize: (size: number) => void
   readonly stop: () => Promise<void>
 }
@@ -103,6 +105,7 @@ export async function startIamServer(port = 0): Promise<IamServer> {
   const calls: Record<string, number> = {}
   let pageSize = 100
   let serial = 0
+  let lastAuthorization = ''
 
   const missing = (kind: string, name: string): ApiError =>
     new ApiError(404, 'NoSuchEntity', `The ${kind} with name ${name} cannot be found.`)
@@ -172,6 +175,11 @@ export async function startIamServer(port = 0): Promise<IamServer> {
         [...userOf(query.get('UserName') ?? '').tags],
         ([key, value]) => `<Key>${xml(key)}</Key><Value>${xml(value)}</Value>`,
       ),
+    // STS: who takes the role gets keys that are as good as any here.
+    AssumeRole: (query) =>
+      `<Credentials><AccessKeyId>ASIA${query.get('ExternalId') ?? ''}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>` +
+      `<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>` +
+      `<AssumedRoleUser><AssumedRoleId>AROA:iamlogin</AssumedRoleId><Arn>${xml(query.get('RoleArn') ?? '')}</Arn></AssumedRoleUser>`,
     ListMFADevices: (query) =>
       paged(
         query,
@@ -211,6 +219,7 @@ export async function startIamServer(port = 0): Promise<IamServer> {
     const query = new URLSearchParams(body)
     const action = query.get('Action') ?? ''
     calls[action] = (calls[action] ?? 0) + 1
+    lastAuthorization = authorization ?? ''
     const kind = fault.get(action) ?? fault.get('*')
     if (kind === 'hang') return
     if (kind === 'close') {
@@ -300,6 +309,7 @@ export async function startIamServer(port = 0): Promise<IamServer> {
     resetCalls: () => {
       for (const action of Object.keys(calls)) Reflect.deleteProperty(calls, action)
     },
+    authorization: () => lastAuthorization,
     setPageSize: (size) => {
       pageSize = size
     },

@@ -28,6 +28,7 @@ export type Machine = {
   readonly startResolver: () => Promise<void>
   /** Ends it with a signal and waits for its end. */
   readonly stopResolver: (signal?: NodeJS.Signals) => Promise<void>
+  readonly signalResolver: (signal: NodeJS.Signals) => void
   /** Everything that the resolvers wrote to stderr. */
   readonly resolverLog: () => string
   readonly startSshd: () => Promise<void>
@@ -173,6 +174,9 @@ export async function startMachine(): Promise<Machine> {
     },
     stopResolver: async (signal = 'SIGTERM') => {
       await end(resolver, signal)
+    },
+    signalResolver: (signal) => {
+      resolver?.kill(signal)
     },
     resolverLog: () => log,
     startSshd: async () => {

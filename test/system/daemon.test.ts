@@ -76,7 +76,7 @@ describe('iamlogind and iamlogin', () => {
     const reload = async (config: string, said: string): Promise<void> => {
       machine.write('/etc/iamlogin/iamlogin.toml', config)
       const before = machine.resolverLog().length
-      machine.run('pkill -HUP -f ^/opt/iamlogin/node_modules/.bin/node.*daemon.js')
+      machine.signalResolver('SIGHUP')
       await expect
         .poll(() => machine.resolverLog().slice(before), { timeout: 10_000 })
         .toContain(said)
