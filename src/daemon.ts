@@ -91,8 +91,6 @@ async function run(): Promise<void> {
         sendDatagram: addon.sendDatagram,
         log,
       }),
-      snapshot: () => null,
-      onStore: () => undefined,
     })
 
   let loaded = loadConfig(paths.config)

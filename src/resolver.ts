@@ -6,7 +6,6 @@ import type { Audit } from './audit/event.ts'
 import type { Config } from './config/config.ts'
 import type { Paths } from './config/paths.ts'
 import { startControl } from './control/control.ts'
-import type { StatusDocument } from './control/documents.ts'
 import type { DirectoryRules } from './directory/types.ts'
 import { createKeyLookup } from './keys/lookup.ts'
 import { createKeysFile, type SavedCredentials } from './keys/state.ts'
@@ -16,11 +15,13 @@ import type { Clock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
 import { createMissResolver } from './refresh/miss.ts'
+import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
 import { createStateFile } from './refresh/state.ts'
 import { createStore, type Store } from './refresh/store.ts'
 import { createHandler } from './server/handlers.ts'
 import { startServer } from './server/server.ts'
+import { publishSnapshot } from './snapshot/publish.ts'
 import { createSource } from './sources/create.ts'
 import { op, status } from './wire/protocol.ts'
 
@@ -34,8 +35,6 @@ export type ResolverDeps = {
   readonly audit: Audit
   /** The process's own uid: the key command's too. */
   readonly ownUid: number
-  readonly snapshot: () => StatusDocument['snapshot']
-  readonly onStore: (store: Store) => void
 }
 
 export type Resolver = {
@@ -138,7 +137,12 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
 
   const source = await createSource(config, { bodies })
   const store = createStore(Math.floor(clock.now() / 1000))
-  deps.onStore(store)
+  const publisher = createPublisher({
+    store,
+    now: clock.now,
+    log,
+    publish: (bytes) => publishSnapshot(paths.stateDir, bytes),
+  })
   const refresher = createRefresher({
     source,
     store,
@@ -223,7 +227,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       keys,
       misses,
       missCallsPerMinute,
-      snapshot: deps.snapshot,
+      snapshot: publisher.last,
       refreshMs: config.source.refreshMs,
       now: clock.now,
     },
@@ -235,6 +239,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       refresher.close()
       await Promise.all([server.close(), control.close()])
       await saver.flush()
+      await publisher.settled()
       await source.close()
     },
   }

@@ -10,6 +10,7 @@
 #include "pack.h"
 #include "protocol.h"
 #include "record.h"
+#include "snapshot.h"
 #include "valid.h"
 #include "wire.h"
 
@@ -18,8 +19,6 @@ static int ask_by_name(uint8_t opcode, const char *name, struct wire_reply *ret_
         unsigned char payload[2 + IAMLOGIN_NAME_MAX];
         struct writer writer = {payload, payload + sizeof(payload)};
 
-        if (!valid_name(name, strnlen(name, IAMLOGIN_NAME_MAX + 1)))
-                return -ENOENT;
         int r = write_str(&writer, name);
         if (r < 0)
                 return r;
@@ -32,8 +31,6 @@ static int ask_by_id(uint8_t opcode, uint32_t id, struct wire_reply *ret_reply)
         unsigned char payload[4];
         struct writer writer = {payload, payload + sizeof(payload)};
 
-        if (!valid_id(id))
-                return -ENOENT;
         int r = write_u32(&writer, id);
         if (r < 0)
                 return r;
@@ -42,7 +39,8 @@ static int ask_by_id(uint8_t opcode, uint32_t id, struct wire_reply *ret_reply)
 
 static bool is_name(const struct view *view, const char *name)
 {
-        return strlen(name) == view->length && memcmp(view->data, name, view->length) == 0;
+        return view->data != NULL && strlen(name) == view->length &&
+               memcmp(view->data, name, view->length) == 0;
 }
 
 static int passwd_of(struct wire_reply *reply, struct passwd_record *ret_record)
@@ -59,14 +57,52 @@ static int group_of(struct wire_reply *reply, struct group_record *ret_record)
         return r < 0 ? r : read_end(&reply->payload);
 }
 
+/* From directory.db, in place; -ENOENT and worse: ask the resolver. */
+static int stored_passwd(const char *name, uint32_t uid, struct snapshot *snapshot,
+                         struct passwd_record *ret_record)
+{
+        struct reader payload;
+
+        int r = snapshot_acquire(snapshot);
+        if (r == 0)
+                r = name != NULL ? snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, name, &payload)
+                                 : snapshot_find_id(snapshot, SNAPSHOT_PASSWD_BY_UID, uid, &payload);
+        return r < 0 ? r : decode_passwd(&payload, ret_record);
+}
+
+static int stored_group(const char *name, uint32_t gid, struct snapshot *snapshot,
+                        struct group_record *ret_record)
+{
+        struct reader payload;
+
+        int r = snapshot_acquire(snapshot);
+        if (r == 0)
+                r = name != NULL ? snapshot_find_name(snapshot, SNAPSHOT_GROUP_BY_NAME, name, &payload)
+                                 : snapshot_find_id(snapshot, SNAPSHOT_GROUP_BY_GID, gid, &payload);
+        if (r == 0)
+                r = decode_group(&payload, ret_record);
+        return r < 0 ? r : read_end(&payload);
+}
+
+static bool is_possible(const char *name)
+{
+        return valid_name(name, strnlen(name, IAMLOGIN_NAME_MAX + 1));
+}
+
 int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct passwd *ret)
 {
+        CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
-        struct passwd_record record;
+        struct passwd_record record = {.uid = 0};
 
-        int r = ask_by_name(IAMLOGIN_OP_PASSWD_BY_NAME, name, &reply);
-        if (r == 0)
-                r = passwd_of(&reply, &record);
+        if (!is_possible(name))
+                return -ENOENT;
+        int r = stored_passwd(name, 0, &snapshot, &record);
+        if (r < 0) {
+                r = ask_by_name(IAMLOGIN_OP_PASSWD_BY_NAME, name, &reply);
+                if (r == 0)
+                        r = passwd_of(&reply, &record);
+        }
         if (r == 0 && !is_name(&record.name, name))
                 r = -EBADMSG;
         return r < 0 ? r : pack_passwd(&record, buffer, length, ret);
@@ -74,12 +110,18 @@ int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct 
 
 int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passwd *ret)
 {
+        CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
-        struct passwd_record record;
+        struct passwd_record record = {.uid = 0};
 
-        int r = ask_by_id(IAMLOGIN_OP_PASSWD_BY_UID, uid, &reply);
-        if (r == 0)
-                r = passwd_of(&reply, &record);
+        if (!valid_id(uid))
+                return -ENOENT;
+        int r = stored_passwd(NULL, uid, &snapshot, &record);
+        if (r < 0) {
+                r = ask_by_id(IAMLOGIN_OP_PASSWD_BY_UID, uid, &reply);
+                if (r == 0)
+                        r = passwd_of(&reply, &record);
+        }
         if (r == 0 && record.uid != uid)
                 r = -EBADMSG;
         return r < 0 ? r : pack_passwd(&record, buffer, length, ret);
@@ -87,12 +129,18 @@ int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passw
 
 int lookup_group_by_name(const char *name, char *buffer, size_t length, struct group *ret)
 {
+        CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
-        struct group_record record;
+        struct group_record record = {.gid = 0};
 
-        int r = ask_by_name(IAMLOGIN_OP_GROUP_BY_NAME, name, &reply);
-        if (r == 0)
-                r = group_of(&reply, &record);
+        if (!is_possible(name))
+                return -ENOENT;
+        int r = stored_group(name, 0, &snapshot, &record);
+        if (r < 0) {
+                r = ask_by_name(IAMLOGIN_OP_GROUP_BY_NAME, name, &reply);
+                if (r == 0)
+                        r = group_of(&reply, &record);
+        }
         if (r == 0 && !is_name(&record.name, name))
                 r = -EBADMSG;
         return r < 0 ? r : pack_group(&record, buffer, length, ret);
@@ -100,12 +148,18 @@ int lookup_group_by_name(const char *name, char *buffer, size_t length, struct g
 
 int lookup_group_by_gid(uint32_t gid, char *buffer, size_t length, struct group *ret)
 {
+        CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
-        struct group_record record;
+        struct group_record record = {.gid = 0};
 
-        int r = ask_by_id(IAMLOGIN_OP_GROUP_BY_GID, gid, &reply);
-        if (r == 0)
-                r = group_of(&reply, &record);
+        if (!valid_id(gid))
+                return -ENOENT;
+        int r = stored_group(NULL, gid, &snapshot, &record);
+        if (r < 0) {
+                r = ask_by_id(IAMLOGIN_OP_GROUP_BY_GID, gid, &reply);
+                if (r == 0)
+                        r = group_of(&reply, &record);
+        }
         if (r == 0 && record.gid != gid)
                 r = -EBADMSG;
         return r < 0 ? r : pack_group(&record, buffer, length, ret);
@@ -118,15 +172,12 @@ void gid_list_clear(struct gid_list *list)
 }
 
 /* The analyzer does not see that the cleanup attribute frees. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-int lookup_initgroups(const char *user, struct gid_list *ret_list)
+static int read_gids(struct reader *reader, struct gid_list *ret_list)
 {
-        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
         CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
         uint32_t count = 0;
 
-        int r = ask_by_name(IAMLOGIN_OP_INITGROUPS, user, &reply);
-        if (r == 0)
-                r = read_u32(&reply.payload, &count);
+        int r = read_u32(reader, &count);
         if (r < 0)
                 return r;
         if (count > IAMLOGIN_GIDS_MAX)
@@ -136,11 +187,11 @@ int lookup_initgroups(const char *user, struct gid_list *ret_list)
                 return -ENOMEM;
         for (; list.count < count; list.count++) {
                 uint32_t gid;
-                if (read_u32(&reply.payload, &gid) < 0 || !valid_id(gid))
+                if (read_u32(reader, &gid) < 0 || !valid_id(gid))
                         return -EBADMSG;
                 list.gids[list.count] = gid;
         }
-        r = read_end(&reply.payload);
+        r = read_end(reader);
         if (r < 0)
                 return r;
         *ret_list = list;
@@ -148,3 +199,29 @@ int lookup_initgroups(const char *user, struct gid_list *ret_list)
         return 0;
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
+
+static int stored_gids(const char *user, struct gid_list *ret_list)
+{
+        CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
+        struct passwd_record record = {.uid = 0};
+        struct reader payload;
+
+        int r = snapshot_acquire(&snapshot);
+        if (r == 0)
+                r = snapshot_find_name(&snapshot, SNAPSHOT_PASSWD_BY_NAME, user, &payload);
+        if (r == 0)
+                r = decode_passwd(&payload, &record);
+        return r < 0 ? r : read_gids(&payload, ret_list);
+}
+
+int lookup_initgroups(const char *user, struct gid_list *ret_list)
+{
+        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
+
+        if (!is_possible(user))
+                return -ENOENT;
+        if (stored_gids(user, ret_list) == 0)
+                return 0;
+        int r = ask_by_name(IAMLOGIN_OP_INITGROUPS, user, &reply);
+        return r < 0 ? r : read_gids(&reply.payload, ret_list);
+}

@@ -192,30 +192,47 @@ static int receive_reply(int fd, uint8_t opcode, int64_t deadline, struct wire_r
         return 0;
 }
 
+static int exchange(uint8_t opcode, const unsigned char *request, size_t length, int64_t deadline,
+                    struct wire_reply *ret_reply)
+{
+        CLEANUP_CLOSE int fd = -1;
+
+        int r = open_connection(deadline, &fd);
+        if (r == 0)
+                r = send_all(fd, request, length, deadline);
+        if (r == 0)
+                r = receive_reply(fd, opcode, deadline, ret_reply);
+        return r;
+}
+
 int wire_call(uint8_t opcode, const void *payload, size_t length, int timeout_ms,
               struct wire_reply *ret_reply)
 {
         int64_t deadline = now_ns() + (int64_t) timeout_ms * NS_PER_MS;
-        unsigned char request[4 + IAMLOGIN_REQUEST_MAX];
-        struct writer writer = {request, request + sizeof(request)};
-        CLEANUP_CLOSE int fd = -1;
+        /* A lookup fits here; the thread that asks may have a small stack. */
+        unsigned char small[HEADER + 64];
+        CLEANUP_FREE unsigned char *large = NULL;
+        unsigned char *request = small;
+        int errno_before = errno;
 
         /* The resolver's own lookups would wait for themselves. */
         if (secure_getenv(IAMLOGIN_SELF_ENV) != NULL)
                 return -ECONNREFUSED;
         if (length > IAMLOGIN_REQUEST_MAX - 4)
                 return -EMSGSIZE;
+        if (HEADER + length > sizeof(small)) {
+                request = large = malloc(HEADER + length);
+                if (large == NULL)
+                        return -ENOMEM;
+        }
+        struct writer writer = {request, request + HEADER};
         int r = write_u32(&writer, (uint32_t) length + 4);
         if (r == 0)
                 r = write_u32(&writer, IAMLOGIN_WIRE_VERSION | (uint32_t) opcode << 8);
-        if (r < 0)
-                return r;
-        if (length > 0)
-                memcpy(writer.at, payload, length);
-        r = open_connection(deadline, &fd);
+        if (r == 0 && length > 0)
+                memcpy(request + HEADER, payload, length);
         if (r == 0)
-                r = send_all(fd, request, HEADER + length, deadline);
-        if (r == 0)
-                r = receive_reply(fd, opcode, deadline, ret_reply);
+                r = exchange(opcode, request, HEADER + length, deadline, ret_reply);
+        errno = errno_before;
         return r;
 }

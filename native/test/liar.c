@@ -11,25 +11,41 @@
 
 #include "check.h"
 
+void liar_say(struct liar *liar, const uint8_t *bytes, size_t length)
+{
+        CHECK(length <= sizeof(liar->answer));
+        CHECK(pthread_mutex_lock(&liar->lock) == 0);
+        memcpy(liar->answer, bytes, length);
+        liar->length = length;
+        CHECK(pthread_mutex_unlock(&liar->lock) == 0);
+}
+
 static void answer(struct liar *liar, int fd)
 {
+        static uint8_t bytes[sizeof(liar->answer)]; /* one thread serves */
         const struct timespec pause = {.tv_nsec = 20000000};
         uint8_t request[256];
-        size_t sent = 0;
+        bool drip, endless;
 
         if (recv(fd, request, sizeof(request), 0) <= 0)
                 return;
+        CHECK(pthread_mutex_lock(&liar->lock) == 0);
+        size_t length = liar->length;
+        memcpy(bytes, liar->answer, length);
+        drip = liar->drip;
+        endless = liar->endless;
+        CHECK(pthread_mutex_unlock(&liar->lock) == 0);
         do {
-                for (sent = 0; sent < liar->length;) {
-                        size_t size = liar->drip ? 1 : liar->length - sent;
-                        ssize_t n = send(fd, liar->answer + sent, size, MSG_NOSIGNAL);
+                for (size_t sent = 0; sent < length;) {
+                        size_t size = drip ? 1 : length - sent;
+                        ssize_t n = send(fd, bytes + sent, size, MSG_NOSIGNAL);
                         if (n <= 0)
                                 return;
                         sent += (size_t) n;
-                        if (liar->drip)
+                        if (drip)
                                 nanosleep(&pause, NULL);
                 }
-        } while (liar->endless && liar->length > 0);
+        } while (endless && length > 0);
 }
 
 static void *serve(void *argument)
@@ -54,6 +70,7 @@ void liar_start(struct liar *liar)
         struct sockaddr_un address = {.sun_family = AF_UNIX};
 
         memset(liar, 0, sizeof(*liar));
+        CHECK(pthread_mutex_init(&liar->lock, NULL) == 0);
         strcpy(liar->folder, "/tmp/iamlogin-liar-XXXXXX");
         CHECK(mkdtemp(liar->folder) != NULL);
         CHECK(setenv("IAMLOGIN_RUNTIME_DIR", liar->folder, 1) == 0);

@@ -11,8 +11,10 @@ struct liar {
         char folder[64];
         int listener;
         pthread_t thread;
-        /* What each connection is answered; set before a call, read by the thread after accept. */
-        const uint8_t *answer;
+        /* What each connection is answered: a copy under the lock, for a caller that gives up early
+         * leaves the thread sending. */
+        pthread_mutex_t lock;
+        uint8_t answer[65536];
         size_t length;
         bool silent; /* never answers and never closes */
         bool drip;   /* one byte each 20 ms */
@@ -22,4 +24,5 @@ struct liar {
 };
 
 void liar_start(struct liar *liar);
+void liar_say(struct liar *liar, const uint8_t *bytes, size_t length);
 void liar_stop(struct liar *liar);

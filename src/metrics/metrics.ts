@@ -1,10 +1,9 @@
 // The list of metrics; /metrics on control.sock and, where configured, on TCP.
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 
 export type Metrics = {
   readonly registry: Registry
   readonly requests: Counter<'op' | 'status'>
-  readonly refreshSeconds: Histogram
 }
 
 /** What is read when Prometheus asks. */
@@ -58,11 +57,6 @@ export function createMetrics(
       name: 'iamlogin_requests_total',
       help: 'Requests on resolver.sock',
       labelNames: ['op', 'status'],
-      registers: [registry],
-    }),
-    refreshSeconds: new Histogram({
-      name: 'iamlogin_refresh_seconds',
-      help: 'Duration of reads of the source',
       registers: [registry],
     }),
   }

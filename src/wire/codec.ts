@@ -195,7 +195,8 @@ export function encodeRequest(request: Request): Buffer {
   return write.finish()
 }
 
-function writePasswd(write: Writer, entry: Passwd): void {
+/** The passwd record of protocol.h. */
+export function writePasswd(write: Writer, entry: Passwd): void {
   write.str(entry.name)
   write.u32(entry.uid)
   write.u32(entry.gid)
@@ -204,7 +205,8 @@ function writePasswd(write: Writer, entry: Passwd): void {
   write.str(entry.shell)
 }
 
-function writeGroup(write: Writer, entry: Group): void {
+/** The group record of protocol.h. */
+export function writeGroup(write: Writer, entry: Group): void {
   write.str(entry.name)
   write.u32(entry.gid)
   write.list(entry.members, write.str)

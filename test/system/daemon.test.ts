@@ -105,10 +105,11 @@ describe('iamlogind and iamlogin', () => {
   })
 
   it('gives metrics', async () => {
+    await machine.runAsync('getent passwd stranger')
     const { stdout } = await machine.runAsync(
       'python3 - <<E\nimport http.client,socket\nc=http.client.HTTPConnection("x")\nc.sock=socket.socket(socket.AF_UNIX)\nc.sock.connect("/run/iamlogin/control.sock")\nc.request("GET","/metrics")\nprint(c.getresponse().read().decode())\nE',
     )
     expect(stdout).toMatch(/^iamlogin_users 1$/m)
-    expect(stdout).toContain('iamlogin_requests_total{op="PASSWD_BY_NAME",status="SUCCESS"}')
+    expect(stdout).toContain('iamlogin_requests_total{op="PASSWD_BY_NAME",status="NOTFOUND"}')
   })
 })

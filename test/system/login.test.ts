@@ -214,16 +214,17 @@ file = "/var/lib/iamlogin/audit.ndjson"
     expect((await machine.ssh('alice', rsa.path, 'id -un')).stdout).toBe('alice\n')
   })
 
-  it('tells an outage of the resolver as unavailable, not as "no such user"', async () => {
+  it('resolves who is known without the resolver, and tells the outage for all others as unavailable', async () => {
     const probe =
       'import ctypes,os\n' +
       'lib=ctypes.CDLL("libnss_iamlogin.so.2")\n' +
       'b=ctypes.create_string_buffer(4096);p=ctypes.create_string_buffer(256);e=ctypes.c_int()\n' +
-      'print(lib._nss_iamlogin_getpwnam_r(b"alice",p,b,4096,ctypes.byref(e)))'
+      'for name in b"alice",b"stranger": print(lib._nss_iamlogin_getpwnam_r(name,p,b,4096,ctypes.byref(e)))'
     machine.write('/tmp/probe.py', probe)
-    expect((await machine.runAsync('python3 /tmp/probe.py')).stdout).toBe('1\n')
+    expect((await machine.runAsync('python3 /tmp/probe.py')).stdout).toBe('1\n0\n')
+    iam.setFault('*')
     await machine.stopResolver('SIGKILL')
-    expect((await machine.runAsync('python3 /tmp/probe.py')).stdout).toBe('-1\n')
+    expect((await machine.runAsync('python3 /tmp/probe.py')).stdout).toBe('1\n-1\n')
     await machine.startResolver()
   })
 

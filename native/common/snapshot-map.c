@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which directory.db is mapped now. Loaded into every process that resolves a user: no lock that a
+ * fork could leave held, no descriptor kept, no thread's mapping pulled away from under it.
+ *
+ * A few slots, each with a count of holders. `current` names one. A reader counts itself in, then
+ * looks whether the slot is still the current one; a slot is unmapped by whoever takes its count
+ * from 0 to CLAIMED once it is not. A child forked while another thread was inside keeps that count
+ * for ever: one slot less, and with none left the socket answers.
+ */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "protocol.h"
+
+enum { SLOTS = 8, NONE = -1, CLAIMED = -1000000000, AT_SUPERSEDED = 8 };
+
+static const uint64_t size_max = SNAPSHOT_SIZE_MAX;
+
+struct slot {
+        const uint8_t *base;
+        size_t size;
+        uint64_t inode;
+        uint32_t device_minor;
+        atomic_int holders; /* of a mapped slot; CLAIMED and passers-by while it is not */
+};
+
+static struct slot slots[SLOTS] = {[0 ... SLOTS - 1] = {.holders = CLAIMED}};
+static atomic_uint in_use;         /* a bit a slot: claimed or mapped */
+static atomic_int current_plus_1;  /* 0: none */
+static atomic_llong checked_at_ms; /* when the path was last compared with the mapping */
+
+static int path_of(const char *name, char *path, size_t size)
+{
+        const char *folder = IAMLOGIN_STATE_DIR;
+
+#ifdef IAMLOGIN_TEST_PATHS
+        const char *test = secure_getenv("IAMLOGIN_STATE_DIR");
+        if (test != NULL)
+                folder = test;
+#endif
+        int length = snprintf(path, size, "%s%s", folder, name);
+        return length < 0 || (size_t) length >= size ? -ENAMETOOLONG : 0;
+}
+
+/* Written by root or by the folder's owner, and by nobody else. */
+static bool is_trusted(const struct statx *file, const struct statx *folder)
+{
+        return S_ISREG(file->stx_mode) && (file->stx_mode & (S_IWGRP | S_IWOTH)) == 0 &&
+               (folder->stx_mode & S_IWOTH) == 0 && (file->stx_uid == 0 || file->stx_uid == folder->stx_uid);
+}
+
+static int map_file(struct slot *slot)
+{
+        char path[256];
+        struct statx folder, file;
+        CLEANUP_CLOSE int fd = -1;
+
+        int r = path_of("", path, sizeof(path));
+        if (r < 0)
+                return r;
+        if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &folder) < 0)
+                return -errno;
+        r = path_of("/" IAMLOGIN_DIRECTORY_NAME, path, sizeof(path));
+        if (r < 0)
+                return r;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &file) < 0)
+                return -errno;
+        if (!is_trusted(&file, &folder))
+                return -EPERM;
+        if (file.stx_size < SNAPSHOT_HEADER || file.stx_size > size_max)
+                return -EBADMSG;
+        void *base = mmap(NULL, file.stx_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (base == MAP_FAILED)
+                return -errno;
+        r = snapshot_check(base, file.stx_size);
+        if (r < 0) {
+                munmap(base, file.stx_size);
+                return r;
+        }
+        slot->base = base;
+        slot->size = file.stx_size;
+        slot->inode = file.stx_ino;
+        slot->device_minor = file.stx_dev_minor;
+        return 0;
+}
+
+static int claim_slot(void)
+{
+        for (int i = 0; i < SLOTS; i++) {
+                unsigned int bit = 1u << i;
+                if ((atomic_fetch_or(&in_use, bit) & bit) == 0)
+                        return i;
+        }
+        return NONE;
+}
+
+static void unmap(int index)
+{
+        struct slot *slot = &slots[index];
+
+        munmap((void *) slot->base, slot->size);
+        slot->base = NULL;
+        atomic_fetch_and(&in_use, ~(1u << index));
+}
+
+/* Whoever takes the count from 0 to CLAIMED unmaps; a reader that counted itself in keeps it. */
+static void reclaim(int index)
+{
+        int idle = 0;
+
+        if (atomic_load(&current_plus_1) != index + 1 &&
+            atomic_compare_exchange_strong(&slots[index].holders, &idle, CLAIMED))
+                unmap(index);
+}
+
+static void leave(int index)
+{
+        if (atomic_fetch_sub(&slots[index].holders, 1) == 1)
+                reclaim(index);
+}
+
+/* Counts this call in at the current slot; NONE when there is none. */
+static int enter(void)
+{
+        for (;;) {
+                int index = atomic_load(&current_plus_1) - 1;
+                if (index < 0)
+                        return NONE;
+                if (atomic_fetch_add(&slots[index].holders, 1) >= 0 &&
+                    atomic_load(&current_plus_1) == index + 1)
+                        return index;
+                /* Replaced in between: out again, and once more. */
+                leave(index);
+        }
+}
+
+static long long now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+        return (long long) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A file put in place by hand supersedes nothing: look once a second. */
+static bool is_replaced(const struct slot *slot)
+{
+        char path[256];
+        struct statx file;
+        long long now = now_ms();
+
+        if (now - atomic_load(&checked_at_ms) < 1000)
+                return false;
+        atomic_store(&checked_at_ms, now);
+        return path_of("/" IAMLOGIN_DIRECTORY_NAME, path, sizeof(path)) == 0 &&
+               statx(AT_FDCWD, path, 0, STATX_INO, &file) == 0 &&
+               (file.stx_ino != slot->inode || file.stx_dev_minor != slot->device_minor);
+}
+
+static bool is_current(const struct slot *slot)
+{
+        return *(const volatile uint8_t *) (slot->base + AT_SUPERSEDED) == 0 && !is_replaced(slot);
+}
+
+/* Maps the file of the path and makes it current. A bad file leaves the last good one in place. */
+static int replace(int old)
+{
+        int index = claim_slot();
+
+        if (index == NONE)
+                return -EMFILE;
+        int r = map_file(&slots[index]);
+        if (r < 0) {
+                atomic_fetch_and(&in_use, ~(1u << index));
+                return r;
+        }
+        int expected = old + 1;
+        /* From CLAIMED to one holder, this call: a passer-by that leaves now reclaims nothing. */
+        atomic_fetch_add(&slots[index].holders, 1 - CLAIMED);
+        /* Where another thread was faster, leaving unmaps ours again. */
+        atomic_compare_exchange_strong(&current_plus_1, &expected, index + 1);
+        leave(index);
+        return 0;
+}
+
+int snapshot_acquire(struct snapshot *ret_snapshot)
+{
+        int index = enter();
+
+        if (index == NONE || !is_current(&slots[index])) {
+                int r = replace(index);
+                if (index == NONE && r < 0)
+                        return r;
+                if (index != NONE)
+                        leave(index);
+                index = enter();
+                if (index == NONE)
+                        return -ENOENT;
+        }
+        *ret_snapshot = (struct snapshot){slots[index].base, slots[index].size, index};
+        return 0;
+}
+
+void snapshot_release(struct snapshot *snapshot)
+{
+        if (snapshot->slot >= 0)
+                leave(snapshot->slot);
+        snapshot->slot = NONE;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reader of directory.db before the writer's vector: whole, cut at every length, every bit
+ * flipped, and mutated at random (argument: how many times; 10^6 takes about a minute). Whatever the bytes:
+ * no read outside of them, and a record that is found is the true one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "lookup.h"
+#include "record.h"
+#include "snapshot.h"
+#include "vector.h"
+
+static uint8_t truth[65536];
+static size_t truth_length;
+static uint32_t alice_uid;
+
+static struct snapshot view_of(const uint8_t *bytes, size_t length)
+{
+        return (struct snapshot){bytes, length, -1};
+}
+
+static int find_user(const struct snapshot *snapshot, const char *name, struct passwd_record *ret_record)
+{
+        struct reader payload;
+
+        int r = snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, name, &payload);
+        return r < 0 ? r : decode_passwd(&payload, ret_record);
+}
+
+static void finds_who_is_there_and_nobody_else(void)
+{
+        struct snapshot snapshot = view_of(truth, truth_length);
+        struct passwd_record user;
+        struct group_record group;
+        struct reader payload;
+
+        CHECK(snapshot_check(truth, truth_length) == 0);
+        CHECK(find_user(&snapshot, "alice", &user) == 0 && user.name.length == 5);
+        alice_uid = user.uid;
+        CHECK(find_user(&snapshot, "carol", &user) == 0);
+        CHECK(find_user(&snapshot, "dave", &user) == -ENOENT);
+        CHECK(find_user(&snapshot, "", &user) == -ENOENT);
+        CHECK(snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, alice_uid, &payload) == 0);
+        CHECK(decode_passwd(&payload, &user) == 0 && memcmp(user.name.data, "alice", 5) == 0);
+        CHECK(snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, 0, &payload) == -ENOENT);
+        CHECK(snapshot_find_name(&snapshot, SNAPSHOT_GROUP_BY_NAME, "developers", &payload) == 0);
+        CHECK(decode_group(&payload, &group) == 0 && group.count == 3);
+}
+
+/* Any bytes: either they are refused, or what is found about alice is true. */
+static void is_never_fooled(const uint8_t *bytes, size_t length)
+{
+        struct snapshot snapshot = view_of(bytes, length);
+        struct passwd_record user;
+        struct group_record group;
+        struct reader payload;
+
+        if (snapshot_check(bytes, length) < 0)
+                return;
+        if (find_user(&snapshot, "alice", &user) == 0)
+                CHECK(user.uid == alice_uid && user.gid == alice_uid);
+        if (snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, alice_uid, &payload) == 0 &&
+            decode_passwd(&payload, &user) == 0)
+                CHECK(user.name.length == 5 && memcmp(user.name.data, "alice", 5) == 0);
+        if (snapshot_find_name(&snapshot, SNAPSHOT_GROUP_BY_NAME, "iamlogin-sudo", &payload) == 0 &&
+            decode_group(&payload, &group) == 0)
+                CHECK(group.count == 3);
+        (void) snapshot_find_id(&snapshot, SNAPSHOT_GROUP_BY_GID, alice_uid, &payload);
+}
+
+static void survives_every_truncation(void)
+{
+        for (size_t cut = 0; cut < truth_length; cut++) {
+                uint8_t *exact = malloc(cut + 1); /* ASan sees a read past its end */
+                CHECK(exact != NULL);
+                memcpy(exact, truth, cut);
+                CHECK(snapshot_check(exact, cut) == -EBADMSG);
+                free(exact);
+        }
+}
+
+static void survives_every_flipped_bit(void)
+{
+        uint8_t *bytes = malloc(truth_length);
+
+        CHECK(bytes != NULL);
+        memcpy(bytes, truth, truth_length);
+        for (size_t bit = 0; bit < truth_length * 8; bit++) {
+                bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
+                is_never_fooled(bytes, truth_length);
+                bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
+        }
+        free(bytes);
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+        *state ^= *state << 13;
+        *state ^= *state >> 17;
+        *state ^= *state << 5;
+        return *state;
+}
+
+static void survives_mutations(long count)
+{
+        uint8_t *bytes = malloc(truth_length);
+        uint32_t random = 0x1a2b3c4d;
+
+        CHECK(bytes != NULL);
+        for (long i = 0; i < count; i++) {
+                memcpy(bytes, truth, truth_length);
+                for (uint32_t changes = 1 + next_random(&random) % 8; changes > 0; changes--) {
+                        /* The header would be refused by its sum: mutate what lies behind it. */
+                        size_t at = SNAPSHOT_HEADER + next_random(&random) % (truth_length - SNAPSHOT_HEADER);
+                        size_t from = next_random(&random) % truth_length;
+                        size_t length = 1 + next_random(&random) % 8;
+                        if (next_random(&random) % 2 == 0)
+                                bytes[at] = (uint8_t) next_random(&random);
+                        else if (at + length <= truth_length && from + length <= truth_length)
+                                memmove(bytes + at, bytes + from, length);
+                }
+                is_never_fooled(bytes, truth_length);
+        }
+        free(bytes);
+}
+
+static char folder[] = "/tmp/iamlogin-snapshot-XXXXXX";
+
+static void put_file(const uint8_t *bytes, size_t length, mode_t mode)
+{
+        char path[128], temporary[128];
+        const uint32_t superseded = 1;
+
+        snprintf(path, sizeof(path), "%s/directory.db", folder);
+        snprintf(temporary, sizeof(temporary), "%s/new", folder);
+        int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        CHECK(fd >= 0 && write(fd, bytes, length) == (ssize_t) length && fchmod(fd, mode) == 0);
+        close(fd);
+        int old = open(path, O_WRONLY | O_CLOEXEC);
+        CHECK(rename(temporary, path) == 0);
+        if (old >= 0) {
+                CHECK(pwrite(old, &superseded, sizeof(superseded), 8) == sizeof(superseded));
+                close(old);
+        }
+}
+
+static int look_up_alice(void)
+{
+        struct passwd entry;
+        char buffer[512];
+
+        int r = lookup_passwd_by_name("alice", buffer, sizeof(buffer), &entry);
+        if (r == 0)
+                CHECK(entry.pw_uid == alice_uid && strcmp(entry.pw_dir, "/home/alice") == 0);
+        return r;
+}
+
+static void takes_only_files_that_can_be_trusted(void)
+{
+        CHECK(look_up_alice() == -ECONNREFUSED); /* no file, no resolver */
+        put_file(truth, truth_length, 0666);
+        CHECK(look_up_alice() == -ECONNREFUSED);
+        put_file(truth, truth_length / 2, 0644);
+        CHECK(look_up_alice() == -ECONNREFUSED);
+        put_file(truth, truth_length, 0644);
+        CHECK(look_up_alice() == 0);
+        /* A bad successor leaves the last good one in place. */
+        put_file(truth, truth_length / 2, 0644);
+        CHECK(look_up_alice() == 0);
+        put_file(truth, truth_length, 0644);
+        CHECK(look_up_alice() == 0);
+}
+
+static atomic_bool stop;
+
+static void *look_up_until_stopped(void *argument)
+{
+        long *count = argument;
+
+        while (!atomic_load(&stop)) {
+                CHECK(look_up_alice() == 0);
+                ++*count;
+        }
+        return NULL;
+}
+
+static void serves_threads_and_children_while_files_are_replaced(void)
+{
+        pthread_t threads[8];
+        long counts[8] = {0};
+        int status;
+
+        for (size_t i = 0; i < 8; i++)
+                CHECK(pthread_create(&threads[i], NULL, look_up_until_stopped, &counts[i]) == 0);
+        for (int i = 0; i < 2000; i++) {
+                put_file(truth, truth_length, 0644);
+                if (i % 100 == 0) {
+                        pid_t child = fork();
+                        if (child == 0) {
+                                for (int each = 0; each < 100; each++)
+                                        CHECK(look_up_alice() == 0);
+                                _exit(0);
+                        }
+                        CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+                              WEXITSTATUS(status) == 0);
+                }
+        }
+        atomic_store(&stop, true);
+        for (size_t i = 0; i < 8; i++) {
+                CHECK(pthread_join(threads[i], NULL) == 0);
+                CHECK(counts[i] > 0);
+        }
+}
+
+int main(int argc, char **argv)
+{
+        char path[128];
+
+        truth_length = read_vector("directory-db", truth, sizeof(truth));
+        finds_who_is_there_and_nobody_else();
+        survives_every_truncation();
+        survives_every_flipped_bit();
+        survives_mutations(argc > 1 ? atol(argv[1]) : 100000);
+        CHECK(mkdtemp(folder) != NULL);
+        CHECK(setenv("IAMLOGIN_STATE_DIR", folder, 1) == 0 && setenv("IAMLOGIN_RUNTIME_DIR", folder, 1) == 0);
+        takes_only_files_that_can_be_trusted();
+        serves_threads_and_children_while_files_are_replaced();
+        snprintf(path, sizeof(path), "%s/directory.db", folder);
+        unlink(path);
+        rmdir(folder);
+        return 0;
+}
