@@ -152,6 +152,7 @@ static void tells_not_found_from_cannot_say(void)
         set_answer(bytes, length);
         CHECK(by_name("alice", &entry, &error) == NSS_STATUS_NOTFOUND && error == ENOENT);
         bytes[6] = IAMLOGIN_STATUS_UNAVAIL;
+        set_answer(bytes, length);
         CHECK(by_name("alice", &entry, &error) == NSS_STATUS_UNAVAIL);
         set_answer(bytes, 0);
         CHECK(by_name("alice", &entry, &error) == NSS_STATUS_UNAVAIL);
@@ -191,6 +192,7 @@ static void bounds_what_it_reads(void)
         /* The largest frame that is allowed, never finished. */
         const uint8_t header[] = {0x00, 0x00, 0x40, 0x00, 1, IAMLOGIN_OP_PASSWD_BY_NAME, 0, 0};
         memcpy(huge, header, sizeof(header));
+        set_answer(huge, sizeof(huge));
         CHECK(by_name("alice", &entry, &error) == NSS_STATUS_UNAVAIL);
         liar.endless = false;
 }
@@ -240,6 +242,7 @@ static void adds_supplementary_groups_once(void)
         CHECK(initgroups_("alice", 1950171475, &start, &size, &groups, -1, &error) == NSS_STATUS_SUCCESS);
         CHECK(start == 1);
         bytes[12] = bytes[13] = bytes[14] = bytes[15] = 0; /* the first gid becomes 0 */
+        set_answer(bytes, length);
         CHECK(initgroups_("alice", 1, &start, &size, &groups, -1, &error) == NSS_STATUS_UNAVAIL);
         CHECK(start == 1);
         free(groups);
