@@ -1,10 +1,10 @@
 // The last known keys on disk: logins go on when the resolver restarts while the source is away.
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import type { SourceCredentials } from '../directory/types.ts'
 import { FormatError } from '../errors.ts'
+import { readIfThere } from '../platform/read-if-there.ts'
 
 export type SavedCredentials = {
   /** SourceUser.id */
@@ -46,13 +46,8 @@ export function createKeysFile(stateDir: string): KeysFile {
   const path = join(stateDir, 'keys.json')
   return {
     load: async () => {
-      let text: string
-      try {
-        text = await readFile(path, 'utf8')
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-        throw error
-      }
+      const text = await readIfThere(path)
+      if (text === undefined) return []
       try {
         return savedSchema.parse(JSON.parse(text)).people
       } catch (error) {

@@ -1,10 +1,10 @@
 // The last good directory on disk: what a restarted resolver serves while the source is away.
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import type { Pins, SourceDirectory } from '../directory/types.ts'
 import { FormatError } from '../errors.ts'
+import { readIfThere } from '../platform/read-if-there.ts'
 
 const ids = z.record(z.string(), z.number())
 const stateSchema = z.object({
@@ -62,13 +62,8 @@ export function createStateFile(stateDir: string): StateFile {
   const path = join(stateDir, 'directory.json')
   return {
     load: async () => {
-      let text: string
-      try {
-        text = await readFile(path, 'utf8')
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-        throw error
-      }
+      const text = await readIfThere(path)
+      if (text === undefined) return undefined
       try {
         const { readAt, pins, source } = stateSchema.parse(JSON.parse(text))
         return { readAt, pins, source }
