@@ -14,6 +14,7 @@ import type { Addon } from './platform/addon.ts'
 import type { Clock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
+import { inTurns } from './platform/turns.ts'
 import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
@@ -47,6 +48,7 @@ export type Resolver = {
 /** A lookup's wait for the source, and the door's; protocol.h's deadlines leave room for the way. */
 const lookupBudgetMs = 1_000
 const doorBudgetMs = 5_000
+const confirmMaxMs = 3_600_000
 const keysSaveDelayMs = 1_000
 const keyBodies = 20_000
 
@@ -128,7 +130,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const { config, paths, clock, log, audit } = deps
   warnOfUnused(config, log)
   const local = createLocalAccounts()
-  const stateFile = createStateFile(paths.stateDir)
+  const stateFile = createStateFile(paths.stateDir, inTurns)
   const keysFile = createKeysFile(paths.stateDir)
   const savedKeys = await tolerant(keysFile.load(), [], log)
   const bodies = new LRUCache<string, string>({ max: keyBodies })
@@ -136,11 +138,16 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
 
   const source = await createSource(config, { bodies })
+  // Files that say when the source was read last need not be written at each read.
+  const confirmMs = Math.min(confirmMaxMs, config.source.offlineMs / 10)
   const store = createStore(Math.floor(clock.now() / 1000))
   const publisher = createPublisher({
     store,
-    now: clock.now,
+    clock,
     log,
+    work: inTurns,
+    offlineMs: config.source.offlineMs,
+    confirmMs,
     publish: (bytes) => publishSnapshot(paths.stateDir, bytes),
   })
   const refresher = createRefresher({
@@ -154,6 +161,8 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     save: (saved) => stateFile.save(saved),
     random: Math.random,
     refreshMs: config.source.refreshMs,
+    confirmMs,
+    work: inTurns,
   })
   const saved = await tolerant(stateFile.load(), undefined, log)
   if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)

@@ -9,7 +9,21 @@
 void listing_clear(struct listing *listing)
 {
         wire_reply_clear(&listing->page);
+        snapshot_release(&listing->snapshot);
         *listing = (struct listing) LISTING_EMPTY;
+}
+
+static int peek_file(struct listing *listing, uint8_t opcode, struct reader *ret_entry)
+{
+        enum snapshot_list list =
+                opcode == IAMLOGIN_OP_PASSWD_LIST ? SNAPSHOT_ALL_PASSWD : SNAPSHOT_ALL_GROUPS;
+
+        int r = snapshot_entry(&listing->snapshot, list, listing->next, ret_entry);
+        if (r == -ENOENT) { /* the end: whoever forgets endpwent(3) keeps no mapping */
+                snapshot_release(&listing->snapshot);
+                listing->next = 0;
+        }
+        return r;
 }
 
 static int fetch(struct listing *listing, uint8_t opcode)
@@ -49,6 +63,10 @@ static int fetch(struct listing *listing, uint8_t opcode)
 
 int listing_peek(struct listing *listing, uint8_t opcode, struct reader *ret_entry)
 {
+        if (!listing->started && snapshot_acquire(&listing->snapshot) == 0)
+                listing->started = 1;
+        if (listing->snapshot.slot >= 0)
+                return peek_file(listing, opcode, ret_entry);
         if (listing->remaining == 0) {
                 if (listing->started && listing->next == 0)
                         return -ENOENT;
@@ -64,6 +82,10 @@ int listing_peek(struct listing *listing, uint8_t opcode, struct reader *ret_ent
 
 void listing_advance(struct listing *listing, const struct reader *after)
 {
+        if (listing->snapshot.slot >= 0) {
+                listing->next++;
+                return;
+        }
         listing->page.payload = *after;
         listing->remaining--;
 }

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Enumeration page by page. Holds heap memory between calls, never a descriptor. */
+/*
+ * Enumeration: from directory.db where there is one, which stays mapped until the end of the list,
+ * so that two directories never mix; else page by page over the socket. Holds no descriptor.
+ */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "snapshot.h"
 #include "wire.h"
 
 struct listing {
-        struct wire_reply page;
+        struct snapshot snapshot; /* held while the list comes from it */
+        struct wire_reply page;   /* else the page of the resolver */
         uint64_t generation;
-        uint32_t next;      /* where the page after this begins; 0: there is none */
+        uint32_t next; /* where the page after this begins; 0: there is none. Of a file: the next entry */
         uint32_t remaining; /* entries left in the page */
         int started;
 };
 
 #define LISTING_EMPTY                                                                                        \
         {                                                                                                    \
-                WIRE_REPLY_EMPTY, 0, 0, 0, 0                                                                 \
+                SNAPSHOT_NONE, WIRE_REPLY_EMPTY, 0, 0, 0, 0                                                  \
         }
 
 void listing_clear(struct listing *listing);
@@ -25,6 +30,7 @@ void listing_clear(struct listing *listing);
 /*
  * Puts the cursor before the next entry and gives it; listing_advance() consumes it, so that a
  * caller whose buffer was too small gets the same entry again.
+ *   opcode  IAMLOGIN_OP_PASSWD_LIST or IAMLOGIN_OP_GROUP_LIST
  *   0, -ENOENT at the end, other: cannot say
  */
 int listing_peek(struct listing *listing, uint8_t opcode, struct reader *ret_entry);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "misses.h"
 #include "pack.h"
 #include "protocol.h"
 #include "record.h"
@@ -14,27 +15,52 @@
 #include "valid.h"
 #include "wire.h"
 
-static int ask_by_name(uint8_t opcode, const char *name, struct wire_reply *ret_reply)
+/* By name, or by id where there is no name. */
+struct question {
+        uint8_t opcode;
+        const char *name;
+        uint32_t id;
+};
+
+static int send_question(const struct question *question, struct wire_reply *ret_reply)
 {
         unsigned char payload[2 + IAMLOGIN_NAME_MAX];
         struct writer writer = {payload, payload + sizeof(payload)};
 
-        int r = write_str(&writer, name);
+        int r = question->name != NULL ? write_str(&writer, question->name)
+                                       : write_u32(&writer, question->id);
         if (r < 0)
                 return r;
-        return wire_call(opcode, payload, (size_t) (writer.at - payload), IAMLOGIN_LOOKUP_DEADLINE_MS,
-                         ret_reply);
+        return wire_call(question->opcode, payload, (size_t) (writer.at - payload),
+                         IAMLOGIN_LOOKUP_DEADLINE_MS, ret_reply);
 }
 
-static int ask_by_id(uint8_t opcode, uint32_t id, struct wire_reply *ret_reply)
+/* What directory.db says about a name or id that it does not hold. */
+static bool is_stranger(const struct snapshot *snapshot, const struct question *question)
 {
-        unsigned char payload[4];
-        struct writer writer = {payload, payload + sizeof(payload)};
+        return question->name == NULL ? !snapshot_covers_id(snapshot, question->id)
+                                      : snapshot_is_stranger(snapshot, question->name);
+}
 
-        int r = write_u32(&writer, id);
-        if (r < 0)
-                return r;
-        return wire_call(opcode, payload, sizeof(payload), IAMLOGIN_LOOKUP_DEADLINE_MS, ret_reply);
+/*
+ * Asks the resolver what the file did not have, unless it is known to have no answer. Gives the
+ * mapping back first: the wait may be long.
+ */
+static int ask(const struct question *question, struct snapshot *snapshot, struct wire_reply *ret_reply)
+{
+        struct miss miss = {question->opcode, question->name, question->id, 0};
+        bool is_remembered = snapshot->base != NULL;
+
+        if (is_remembered) {
+                miss.generation = snapshot_generation(snapshot);
+                if (is_stranger(snapshot, question) || misses_know(&miss))
+                        return -ENOENT;
+                snapshot_release(snapshot);
+        }
+        int r = send_question(question, ret_reply);
+        if (r == -ENOENT && is_remembered)
+                misses_note(&miss);
+        return r;
 }
 
 static bool is_name(const struct view *view, const char *name)
@@ -99,7 +125,7 @@ int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct 
                 return -ENOENT;
         int r = stored_passwd(name, 0, &snapshot, &record);
         if (r < 0) {
-                r = ask_by_name(IAMLOGIN_OP_PASSWD_BY_NAME, name, &reply);
+                r = ask(&(struct question){IAMLOGIN_OP_PASSWD_BY_NAME, name, 0}, &snapshot, &reply);
                 if (r == 0)
                         r = passwd_of(&reply, &record);
         }
@@ -118,7 +144,7 @@ int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passw
                 return -ENOENT;
         int r = stored_passwd(NULL, uid, &snapshot, &record);
         if (r < 0) {
-                r = ask_by_id(IAMLOGIN_OP_PASSWD_BY_UID, uid, &reply);
+                r = ask(&(struct question){IAMLOGIN_OP_PASSWD_BY_UID, NULL, uid}, &snapshot, &reply);
                 if (r == 0)
                         r = passwd_of(&reply, &record);
         }
@@ -137,7 +163,7 @@ int lookup_group_by_name(const char *name, char *buffer, size_t length, struct g
                 return -ENOENT;
         int r = stored_group(name, 0, &snapshot, &record);
         if (r < 0) {
-                r = ask_by_name(IAMLOGIN_OP_GROUP_BY_NAME, name, &reply);
+                r = ask(&(struct question){IAMLOGIN_OP_GROUP_BY_NAME, name, 0}, &snapshot, &reply);
                 if (r == 0)
                         r = group_of(&reply, &record);
         }
@@ -156,7 +182,7 @@ int lookup_group_by_gid(uint32_t gid, char *buffer, size_t length, struct group 
                 return -ENOENT;
         int r = stored_group(NULL, gid, &snapshot, &record);
         if (r < 0) {
-                r = ask_by_id(IAMLOGIN_OP_GROUP_BY_GID, gid, &reply);
+                r = ask(&(struct question){IAMLOGIN_OP_GROUP_BY_GID, NULL, gid}, &snapshot, &reply);
                 if (r == 0)
                         r = group_of(&reply, &record);
         }
@@ -200,15 +226,14 @@ static int read_gids(struct reader *reader, struct gid_list *ret_list)
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
-static int stored_gids(const char *user, struct gid_list *ret_list)
+static int stored_gids(const char *user, struct snapshot *snapshot, struct gid_list *ret_list)
 {
-        CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         struct passwd_record record = {.uid = 0};
         struct reader payload;
 
-        int r = snapshot_acquire(&snapshot);
+        int r = snapshot_acquire(snapshot);
         if (r == 0)
-                r = snapshot_find_name(&snapshot, SNAPSHOT_PASSWD_BY_NAME, user, &payload);
+                r = snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, user, &payload);
         if (r == 0)
                 r = decode_passwd(&payload, &record);
         return r < 0 ? r : read_gids(&payload, ret_list);
@@ -216,12 +241,13 @@ static int stored_gids(const char *user, struct gid_list *ret_list)
 
 int lookup_initgroups(const char *user, struct gid_list *ret_list)
 {
+        CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
 
         if (!is_possible(user))
                 return -ENOENT;
-        if (stored_gids(user, ret_list) == 0)
+        if (stored_gids(user, &snapshot, ret_list) == 0)
                 return 0;
-        int r = ask_by_name(IAMLOGIN_OP_INITGROUPS, user, &reply);
+        int r = ask(&(struct question){IAMLOGIN_OP_INITGROUPS, user, 0}, &snapshot, &reply);
         return r < 0 ? r : read_gids(&reply.payload, ret_list);
 }

@@ -227,5 +227,5 @@ void snapshot_release(struct snapshot *snapshot)
 {
         if (snapshot->slot >= 0)
                 leave(snapshot->slot);
-        snapshot->slot = NONE;
+        *snapshot = (struct snapshot) SNAPSHOT_NONE;
 }

@@ -16,16 +16,19 @@
  *       32    8  when the source was read, ms since the epoch
  *       40    8  ids.min, ids.max
  *       48    8  count of passwd records, of group records
- *       56   32  four hash tables: passwd by name, passwd by uid, group by name, group by gid;
- *                each u32 offset, u32 slots (a power of two, at least twice the records)
- *       88    8  offsets of two arrays of u32 record offsets: every passwd, every group
- *       96   32  0
+ *       56   40  five hash tables: passwd by name, passwd by uid, group by name, group by gid,
+ *                strangers by name; each u32 offset, u32 slots (a power of two, at least twice
+ *                the records)
+ *       96    8  offsets of two arrays of u32 record offsets: every passwd, every group
+ *      104    8  source.offline in ms: how old the data may be for a login
+ *      112   16  0
  *
  * Slot      u32 hash, u32 offset of the record; offset 0: empty. Linear probing.
  *           hash of a name: the sum of its bytes; of an id: the sum of its four bytes.
  * Record    u32 sum of what follows up to the padding, u32 length of the payload, payload, padding
  *   passwd  payload: passwd as in protocol.h, u32[] gids (the primary one first)
  *   group   payload: group as in protocol.h
+ *   stranger payload: str name, u32 0: local and reserved names, which are never ours
  * Sum       murmur3_32 of the bytes, seed 0x69616d6c; https://github.com/aappleby/smhasher
  *
  * What a reader proves: the header's sum and the file's size once, when it maps; each slot's and
@@ -36,6 +39,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +53,14 @@ enum snapshot_table {
         SNAPSHOT_PASSWD_BY_UID,
         SNAPSHOT_GROUP_BY_NAME,
         SNAPSHOT_GROUP_BY_GID,
+        SNAPSHOT_STRANGERS,
+        SNAPSHOT_TABLES,
+};
+
+enum snapshot_list {
+        SNAPSHOT_ALL_PASSWD,
+        SNAPSHOT_ALL_GROUPS,
+        SNAPSHOT_LISTS,
 };
 
 /* A held mapping: release it, and views into it end. */
@@ -73,6 +85,17 @@ int snapshot_find_name(const struct snapshot *snapshot, enum snapshot_table tabl
                        struct reader *ret_payload);
 int snapshot_find_id(const struct snapshot *snapshot, enum snapshot_table table, uint32_t id,
                      struct reader *ret_payload);
+
+/* The payload of the index-th record of a kind. 0, -ENOENT past the last, or -EBADMSG. */
+int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uint32_t index,
+                   struct reader *ret_payload);
+
+/* Which of the resolver's directories this is; grows with each. */
+uint64_t snapshot_generation(const struct snapshot *snapshot);
+/* Whether the id lies within `[ids]`: no id of ours is outside. */
+bool snapshot_covers_id(const struct snapshot *snapshot, uint32_t id);
+/* Whether the name is local or reserved: nobody of ours has it. */
+bool snapshot_is_stranger(const struct snapshot *snapshot, const char *name);
 
 /* Header and bounds of any bytes, as acquire checks them. 0 or -EBADMSG. */
 int snapshot_check(const uint8_t *base, size_t size);

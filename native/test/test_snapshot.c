@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "listing.h"
 #include "lookup.h"
+#include "protocol.h"
 #include "record.h"
 #include "snapshot.h"
 #include "vector.h"
@@ -58,6 +60,37 @@ static void finds_who_is_there_and_nobody_else(void)
         CHECK(decode_group(&payload, &group) == 0 && group.count == 3);
 }
 
+static void lists_everybody_in_order(void)
+{
+        static const char *const names[] = {"alice", "bob", "carol"};
+        struct snapshot snapshot = view_of(truth, truth_length);
+        struct passwd_record user;
+        struct group_record group;
+        struct reader payload;
+
+        for (uint32_t i = 0; i < 3; i++) {
+                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &payload) == 0);
+                CHECK(decode_passwd(&payload, &user) == 0 && user.name.length == strlen(names[i]) &&
+                      memcmp(user.name.data, names[i], user.name.length) == 0);
+        }
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, 3, &payload) == -ENOENT);
+        for (uint32_t i = 0; i < 5; i++)
+                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, &payload) == 0 &&
+                      decode_group(&payload, &group) == 0);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, 5, &payload) == -ENOENT);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, UINT32_MAX, &payload) == -ENOENT);
+}
+
+static void knows_who_is_never_ours(void)
+{
+        struct snapshot snapshot = view_of(truth, truth_length);
+
+        CHECK(snapshot_generation(&snapshot) == 7);
+        CHECK(snapshot_covers_id(&snapshot, alice_uid) && !snapshot_covers_id(&snapshot, 1000));
+        CHECK(!snapshot_covers_id(&snapshot, 2147483648u));
+        CHECK(snapshot_is_stranger(&snapshot, "postgres") && !snapshot_is_stranger(&snapshot, "alice"));
+}
+
 /* Any bytes: either they are refused, or what is found about alice is true. */
 static void is_never_fooled(const uint8_t *bytes, size_t length)
 {
@@ -77,6 +110,11 @@ static void is_never_fooled(const uint8_t *bytes, size_t length)
             decode_group(&payload, &group) == 0)
                 CHECK(group.count == 3);
         (void) snapshot_find_id(&snapshot, SNAPSHOT_GROUP_BY_GID, alice_uid, &payload);
+        CHECK(!snapshot_is_stranger(&snapshot, "alice"));
+        for (uint32_t i = 0; i < 3; i++)
+                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &payload) == 0 &&
+                    decode_passwd(&payload, &user) == 0)
+                        CHECK(user.uid == user.gid);
 }
 
 static void survives_every_truncation(void)
@@ -173,12 +211,64 @@ static void takes_only_files_that_can_be_trusted(void)
         CHECK(look_up_alice() == -ECONNREFUSED);
         put_file(truth, truth_length / 2, 0644);
         CHECK(look_up_alice() == -ECONNREFUSED);
+        if (geteuid() == 0) {
+                char path[128];
+                snprintf(path, sizeof(path), "%s/directory.db", folder);
+                put_file(truth, truth_length, 0644);
+                CHECK(chown(path, 4242, 4242) == 0); /* neither root nor the folder's owner */
+                CHECK(look_up_alice() == -ECONNREFUSED);
+                CHECK(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
+                CHECK(look_up_alice() == -ECONNREFUSED);
+                CHECK(unlink(path) == 0 && mkfifo(path, 0644) == 0);
+                CHECK(look_up_alice() == -ECONNREFUSED);
+                CHECK(unlink(path) == 0);
+        } else {
+                puts("test_snapshot: not root: files of another owner were not tried");
+        }
         put_file(truth, truth_length, 0644);
         CHECK(look_up_alice() == 0);
         /* A bad successor leaves the last good one in place. */
         put_file(truth, truth_length / 2, 0644);
         CHECK(look_up_alice() == 0);
         put_file(truth, truth_length, 0644);
+        CHECK(look_up_alice() == 0);
+}
+
+/* Nobody listens: an answer that is no "cannot say" came from the file alone. */
+static void answers_misses_alone_where_it_may(void)
+{
+        struct passwd user;
+        struct group group;
+        struct gid_list gids = GID_LIST_EMPTY;
+        char buffer[512];
+
+        CHECK(lookup_passwd_by_name("postgres", buffer, sizeof(buffer), &user) == -ENOENT);
+        CHECK(lookup_group_by_name("postgres", buffer, sizeof(buffer), &group) == -ENOENT);
+        CHECK(lookup_initgroups("postgres", &gids) == -ENOENT);
+        CHECK(lookup_passwd_by_uid(5000, buffer, sizeof(buffer), &user) == -ENOENT);
+        CHECK(lookup_group_by_gid(2147483648u, buffer, sizeof(buffer), &group) == -ENOENT);
+        CHECK(lookup_passwd_by_name("stranger", buffer, sizeof(buffer), &user) == -ECONNREFUSED);
+        CHECK(lookup_passwd_by_uid(alice_uid + 1, buffer, sizeof(buffer), &user) == -ECONNREFUSED);
+}
+
+/* From one file to its end, although another takes its place meanwhile. */
+static void lists_one_file_to_its_end(void)
+{
+        struct listing listing = LISTING_EMPTY;
+        struct passwd_record user;
+        struct reader entry;
+        int count = 0;
+
+        for (; listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry) == 0; count++) {
+                CHECK(decode_passwd(&entry, &user) == 0);
+                listing_advance(&listing, &entry);
+                put_file(truth, truth_length, 0644);
+        }
+        CHECK(count == 3);
+        CHECK(listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry) == -ENOENT);
+        listing_clear(&listing);
+        CHECK(listing_peek(&listing, IAMLOGIN_OP_GROUP_LIST, &entry) == 0);
+        listing_clear(&listing);
         CHECK(look_up_alice() == 0);
 }
 
@@ -229,12 +319,16 @@ int main(int argc, char **argv)
 
         truth_length = read_vector("directory-db", truth, sizeof(truth));
         finds_who_is_there_and_nobody_else();
+        lists_everybody_in_order();
+        knows_who_is_never_ours();
         survives_every_truncation();
         survives_every_flipped_bit();
         survives_mutations(argc > 1 ? atol(argv[1]) : 100000);
         CHECK(mkdtemp(folder) != NULL);
         CHECK(setenv("IAMLOGIN_STATE_DIR", folder, 1) == 0 && setenv("IAMLOGIN_RUNTIME_DIR", folder, 1) == 0);
         takes_only_files_that_can_be_trusted();
+        answers_misses_alone_where_it_may();
+        lists_one_file_to_its_end();
         serves_threads_and_children_while_files_are_replaced();
         snprintf(path, sizeof(path), "%s/directory.db", folder);
         unlink(path);

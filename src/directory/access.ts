@@ -1,4 +1,5 @@
 // Who may be here: group membership in the source, read by the rules.
+import { finish, pace, type Steps } from './steps.ts'
 import type { DirectoryRules, SourceDirectory, SourceUser } from './types.ts'
 
 /** The groups that a read must ask for: each once; "*" stands for every user. */
@@ -9,15 +10,32 @@ export function queriedGroups(rules: DirectoryRules): readonly string[] {
 }
 
 /** Ids of the members of the named groups; "*" is everyone that the source told. */
+export function* memberSteps(
+  source: SourceDirectory,
+  groupNames: readonly string[],
+): Steps<ReadonlySet<string>> {
+  const ids = new Set<string>()
+  const due = pace()
+  if (groupNames.includes('*'))
+    for (const { id } of source.users) {
+      ids.add(id)
+      if (due()) yield
+    }
+  const wanted = new Set(groupNames)
+  for (const group of source.groups.filter(({ name }) => wanted.has(name)))
+    for (const id of group.memberIds) {
+      ids.add(id)
+      if (due()) yield
+    }
+  return ids
+}
+
+/** As memberSteps, at once. */
 export function membersOf(
   source: SourceDirectory,
   groupNames: readonly string[],
 ): ReadonlySet<string> {
-  if (groupNames.includes('*')) return new Set(source.users.map((user) => user.id))
-  const wanted = new Set(groupNames)
-  return new Set(
-    source.groups.filter((group) => wanted.has(group.name)).flatMap((group) => group.memberIds),
-  )
+  return finish(memberSteps(source, groupNames))
 }
 
 /** The people who may log in to each shared local account. */

@@ -1,7 +1,8 @@
 // Source records + rules -> the directory of this host, with everyone who was refused and why.
 // The order of the input never matters: records are sorted by age first, so the older one wins.
-import { membersOf, sharedPeople } from './access.ts'
+import { memberSteps, sharedPeople } from './access.ts'
 import { createIdSpace, inRange, type IdSpace } from './ids.ts'
+import { finish, pace, sortSteps, type Steps } from './steps.ts'
 import { linuxName } from './username.ts'
 import type {
   Account,
@@ -34,8 +35,17 @@ function byAge(
   return a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }
 
-function unique<T extends { readonly id: string }>(records: readonly T[]): readonly T[] {
-  return [...new Map(records.map((record) => [record.id, record])).values()]
+function* unique<T extends SourceUser | SourceGroup>(
+  records: readonly T[],
+  wanted: (record: T) => boolean,
+): Steps<readonly T[]> {
+  const found = new Map<string, T>()
+  const due = pace()
+  for (const record of records) {
+    if (wanted(record)) found.set(record.id, record)
+    if (due()) yield
+  }
+  return yield* sortSteps([...found.values()], byAge)
 }
 
 /** passwd(5) has no quoting: what would break a line becomes a space. */
@@ -63,7 +73,7 @@ function refuse(
 
 type Named<T> = { readonly record: T; readonly name: string }
 
-function nameAll<T extends SourceUser | SourceGroup>(
+function* nameAll<T extends SourceUser | SourceGroup>(
   records: readonly T[],
   kind: Refusal['kind'],
   context: {
@@ -73,10 +83,12 @@ function nameAll<T extends SourceUser | SourceGroup>(
     readonly taken: Map<string, string>
     readonly refused: Refusal[]
   },
-): readonly Named<T>[] {
+): Steps<readonly Named<T>[]> {
   const { local, taken, refused } = context
   const named: Named<T>[] = []
+  const due = pace()
   for (const record of records) {
+    if (due()) yield
     const result = linuxName(record.name, context.rules)
     if (!result.ok) {
       refused.push(refuse(record, kind, result.code, result.reason))
@@ -129,84 +141,125 @@ function makeAccount(
   return { user, passwd: { name, uid, gid: uid, gecos: gecosOf(user), dir, shell } }
 }
 
-/** Builds what exists here. Pure: the same input, in any order, gives the same directory. */
-export function buildDirectory(input: BuildInput): Directory {
+/** Pins with the given ids added: the same object where nothing is new. */
+function* addPins(
+  pins: Readonly<Record<string, number>>,
+  given: readonly (readonly [string, number])[],
+): Steps<Readonly<Record<string, number>>> {
+  const fresh: (readonly [string, number])[] = []
+  const due = pace()
+  for (const pair of given) {
+    if (pins[pair[0]] !== pair[1]) fresh.push(pair)
+    if (due()) yield
+  }
+  if (fresh.length === 0) return pins
+  const all: Record<string, number> = {}
+  for (const id in pins) {
+    all[id] = pins[id] ?? 0
+    if (due()) yield
+  }
+  for (const [id, value] of fresh) {
+    all[id] = value
+    if (due()) yield
+  }
+  return all
+}
+
+function* makeAccounts(
+  named: readonly Named<SourceUser>[],
+  rules: DirectoryRules,
+  space: IdSpace,
+  refused: Refusal[],
+): Steps<readonly Account[]> {
+  // Overrides first: the tag wins against a hash, whoever is older.
+  const hasUid = ({ record }: Named<SourceUser>): boolean => record.overrides?.uid !== undefined
+  const ordered = [...named.filter(hasUid), ...named.filter((each) => !hasUid(each))]
+  const accounts: Account[] = []
+  const due = pace()
+  for (const each of ordered) {
+    const made = makeAccount(each, rules, space)
+    if ('passwd' in made) accounts.push(made)
+    else refused.push(made)
+    if (due()) yield
+  }
+  return yield* sortSteps(accounts, (a, b) => byAge(a.user, b.user))
+}
+
+function compareNames(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** The directory in steps: the same input, in any order, gives the same directory. */
+export function* buildSteps(input: BuildInput): Steps<Directory> {
   const { source, rules, local, pins } = input
   const refused: Refusal[] = []
-  const taken = new Map<string, string>()
-  const context = { rules, local, taken, refused }
-  const present = membersOf(source, rules.groups)
-
-  const users = unique(source.users)
-    .filter((user) => present.has(user.id))
-    .toSorted(byAge)
+  const due = pace()
+  const context = { rules, local, taken: new Map<string, string>(), refused }
+  const present = yield* memberSteps(source, rules.groups)
   const wantedGroups = new Set([...rules.groups, ...rules.sudoGroups])
-  const sourceGroups = unique(source.groups)
-    .filter((group) => wantedGroups.has(group.name))
-    .toSorted(byAge)
-  const namedUsers = nameAll(users, 'user', context)
-  const namedGroups = nameAll(sourceGroups, 'group', context)
+  const users = yield* unique(source.users, ({ id }) => present.has(id))
+  const groups = yield* unique(source.groups, ({ name }) => wantedGroups.has(name))
+  const namedUsers = yield* nameAll(users, 'user', context)
+  const namedGroups = yield* nameAll(groups, 'group', context)
 
   // One space for uids and gids: a user's private group has the user's own number.
-  const living = new Map([
-    ...namedUsers.flatMap(({ record }) => pinOf(pins.uids, record.id)),
-    ...namedGroups.flatMap(({ record }) => pinOf(pins.gids, record.id)),
-    ...pinOf(pins.gids, sudoGroupId),
-  ])
+  const living = new Map(pinOf(pins.gids, sudoGroupId))
+  for (const [named, given] of [
+    [namedUsers, pins.uids],
+    [namedGroups, pins.gids],
+  ] as const)
+    for (const { record } of named) {
+      const pin = given[record.id]
+      if (pin !== undefined) living.set(record.id, pin)
+      if (due()) yield
+    }
   const localIds = new Set([...local.users.values(), ...local.groups.values()])
   const space = createIdSpace(rules.ids, living, localIds)
   const sudoGid = space.give(sudoGroupId)
+  const accounts = yield* makeAccounts(namedUsers, rules, space, refused)
 
-  // Overrides first: the tag wins against a hash, whoever is older.
-  const accounts: Account[] = []
-  const ordered = namedUsers.toSorted(
-    (a, b) =>
-      Number(b.record.overrides?.uid !== undefined) - Number(a.record.overrides?.uid !== undefined),
-  )
-  for (const named of ordered) {
-    const made = makeAccount(named, rules, space)
-    if ('passwd' in made) accounts.push(made)
-    else refused.push(made)
+  const nameById = new Map<string, string>()
+  for (const { user, passwd } of accounts) {
+    nameById.set(user.id, passwd.name)
+    if (due()) yield
   }
-  accounts.sort((a, b) => byAge(a.user, b.user))
-
-  const nameById = new Map(accounts.map(({ user, passwd }) => [user.id, passwd.name]))
-  const membersNamed = (ids: Iterable<string>): readonly string[] =>
-    [...ids].flatMap((id) => nameById.get(id) ?? []).toSorted()
-  const iamGroups = namedGroups.map(({ record, name }) => ({
-    id: record.id,
-    group: { name, gid: space.give(record.id), members: membersNamed(new Set(record.memberIds)) },
-  }))
-  const groups: readonly Group[] = [
-    ...accounts.map(({ passwd }) => ({ name: passwd.name, gid: passwd.gid, members: [] })),
-    ...iamGroups.map(({ group }) => group),
-    {
-      name: sudoGroupName,
-      gid: sudoGid,
-      members: membersNamed(membersOf(source, rules.sudoGroups)),
-    },
-  ]
+  const membersNamed = function* (ids: ReadonlySet<string>): Steps<readonly string[]> {
+    const names: string[] = []
+    for (const id of ids) {
+      const name = nameById.get(id)
+      if (name !== undefined) names.push(name)
+      if (due()) yield
+    }
+    return yield* sortSteps(names, compareNames)
+  }
+  const linuxGroups: Group[] = []
+  for (const { passwd } of accounts) {
+    linuxGroups.push({ name: passwd.name, gid: passwd.gid, members: [] })
+    if (due()) yield
+  }
+  const gids: (readonly [string, number])[] = [[sudoGroupId, sudoGid]]
+  for (const { record, name } of namedGroups) {
+    const gid = space.give(record.id)
+    gids.push([record.id, gid])
+    linuxGroups.push({ name, gid, members: yield* membersNamed(new Set(record.memberIds)) })
+  }
+  const sudoers = yield* membersNamed(yield* memberSteps(source, rules.sudoGroups))
+  linuxGroups.push({ name: sudoGroupName, gid: sudoGid, members: sudoers })
+  const uids = accounts
+    .filter(({ user }) => user.overrides?.uid === undefined)
+    .map(({ user, passwd }) => [user.id, passwd.uid] as const)
   return {
     accounts,
-    groups,
+    groups: linuxGroups,
     refused,
     shared: sharedPeople(source, rules),
-    pins: {
-      uids: {
-        ...pins.uids,
-        ...Object.fromEntries(
-          accounts
-            .filter(({ user }) => user.overrides?.uid === undefined)
-            .map(({ user, passwd }) => [user.id, passwd.uid]),
-        ),
-      },
-      gids: {
-        ...pins.gids,
-        ...Object.fromEntries(iamGroups.map(({ id, group }) => [id, group.gid])),
-        [sudoGroupId]: sudoGid,
-      },
-    },
+    pins: { uids: yield* addPins(pins.uids, uids), gids: yield* addPins(pins.gids, gids) },
   }
+}
+
+/** As buildSteps, at once. */
+export function buildDirectory(input: BuildInput): Directory {
+  return finish(buildSteps(input))
 }
 
 function pinOf(

@@ -1,18 +1,86 @@
-// What changed between two directories: people are compared by their immutable id.
-import type { Account, Directory } from './types.ts'
+// What changed: between two directories, and whether two reads of a source say the same.
+import { pace, type Steps } from './steps.ts'
+import type { Account, Directory, SourceDirectory, SourceGroup, SourceUser } from './types.ts'
 
 export type DirectoryDiff = {
   readonly added: readonly Account[]
   readonly removed: readonly Account[]
 }
 
-/** Accounts that came and went; an id that changed its name or uid did both. */
-export function diffDirectories(before: Directory, after: Directory): DirectoryDiff {
-  const key = ({ user, passwd }: Account): string => `${user.id} ${passwd.name} ${passwd.uid}`
-  const old = new Set(before.accounts.map(key))
-  const now = new Set(after.accounts.map(key))
-  return {
-    added: after.accounts.filter((account) => !old.has(key(account))),
-    removed: before.accounts.filter((account) => !now.has(key(account))),
+function* missingFrom(
+  accounts: readonly Account[],
+  others: readonly Account[],
+): Steps<readonly Account[]> {
+  const known = new Map<string, Account>()
+  const due = pace()
+  for (const other of others) {
+    known.set(other.user.id, other)
+    if (due()) yield
   }
+  const missing: Account[] = []
+  for (const account of accounts) {
+    const other = known.get(account.user.id)?.passwd
+    const { name, uid } = account.passwd
+    if (other?.name !== name || other.uid !== uid) missing.push(account)
+    if (due()) yield
+  }
+  return missing
+}
+
+/** Accounts that came and went, compared by immutable id; a changed name or uid did both. */
+export function* diffSteps(before: Directory, after: Directory): Steps<DirectoryDiff> {
+  return {
+    added: yield* missingFrom(after.accounts, before.accounts),
+    removed: yield* missingFrom(before.accounts, after.accounts),
+  }
+}
+
+function sameUser(a: SourceUser, b: SourceUser): boolean {
+  const [x, y] = [a.overrides, b.overrides]
+  return (
+    a.id === b.id &&
+    a.name === b.name &&
+    a.arn === b.arn &&
+    a.createdAt === b.createdAt &&
+    x?.uid === y?.uid &&
+    x?.gecos === y?.gecos &&
+    x?.dir === y?.dir &&
+    x?.shell === y?.shell
+  )
+}
+
+function sameGroup(a: SourceGroup, b: SourceGroup): boolean {
+  return (
+    a.id === b.id &&
+    a.name === b.name &&
+    a.arn === b.arn &&
+    a.createdAt === b.createdAt &&
+    a.memberIds.length === b.memberIds.length
+  )
+}
+
+function* sameRecords<T>(
+  a: readonly T[],
+  b: readonly T[],
+  same: (a: T, b: T) => boolean,
+): Steps<boolean> {
+  const due = pace()
+  if (a.length !== b.length) return false
+  for (const [at, record] of a.entries()) {
+    const other = b[at]
+    if (other === undefined || !same(record, other)) return false
+    if (due()) yield
+  }
+  return true
+}
+
+/** Whether two reads gave the same records in the same order. */
+export function* sameSourceSteps(a: SourceDirectory, b: SourceDirectory): Steps<boolean> {
+  if (a.complete !== b.complete) return false
+  if (!(yield* sameRecords(a.users, b.users, sameUser))) return false
+  if (!(yield* sameRecords(a.groups, b.groups, sameGroup))) return false
+  for (const [at, { memberIds }] of a.groups.entries())
+    if (!(yield* sameRecords(memberIds, b.groups[at]?.memberIds ?? [], (x, y) => x === y)))
+      return false
+  return true
 }

@@ -1,4 +1,5 @@
 // Indexes over a directory: every question of nsswitch in constant time.
+import { finish, pace, type Steps } from './steps.ts'
 import type { Account, Directory, Group } from './types.ts'
 
 export type DirectoryIndex = {
@@ -12,18 +13,32 @@ export type DirectoryIndex = {
   readonly initgroups: (name: string) => readonly number[] | undefined
 }
 
-/** Builds the indexes once per directory. */
-export function indexDirectory(directory: Directory): DirectoryIndex {
-  const names = new Map(directory.accounts.map((account) => [account.passwd.name, account]))
-  const uids = new Map(directory.accounts.map((account) => [account.passwd.uid, account]))
-  const ids = new Map(directory.accounts.map((account) => [account.user.id, account]))
-  const groupNames = new Map(directory.groups.map((group) => [group.name, group]))
-  const gids = new Map(directory.groups.map((group) => [group.gid, group]))
-  const memberships = new Map(
-    directory.accounts.map(({ passwd }) => [passwd.name, [passwd.gid]] as [string, number[]]),
-  )
-  for (const group of directory.groups)
-    for (const member of group.members) memberships.get(member)?.push(group.gid)
+/** The indexes of a directory, in steps; once per directory. */
+export function* indexSteps(directory: Directory): Steps<DirectoryIndex> {
+  const names = new Map<string, Account>()
+  const uids = new Map<number, Account>()
+  const ids = new Map<string, Account>()
+  const memberships = new Map<string, number[]>()
+  const due = pace()
+  for (const account of directory.accounts) {
+    const { user, passwd } = account
+    names.set(passwd.name, account)
+    uids.set(passwd.uid, account)
+    ids.set(user.id, account)
+    memberships.set(passwd.name, [passwd.gid])
+    if (due()) yield
+  }
+  const groupNames = new Map<string, Group>()
+  const gids = new Map<number, Group>()
+  for (const group of directory.groups) {
+    groupNames.set(group.name, group)
+    gids.set(group.gid, group)
+    if (due()) yield
+    for (const member of group.members) {
+      memberships.get(member)?.push(group.gid)
+      if (due()) yield
+    }
+  }
   return {
     accountByName: (name) => names.get(name),
     accountByUid: (uid) => uids.get(uid),
@@ -32,4 +47,9 @@ export function indexDirectory(directory: Directory): DirectoryIndex {
     groupByGid: (gid) => gids.get(gid),
     initgroups: (name) => memberships.get(name),
   }
+}
+
+/** As indexSteps, at once. */
+export function indexDirectory(directory: Directory): DirectoryIndex {
+  return finish(indexSteps(directory))
 }

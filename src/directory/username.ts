@@ -22,7 +22,7 @@ const words: Readonly<Record<string, string>> = {
  * Names that systems give a meaning to even where /etc/passwd lacks them: an IAM user of such a
  * name could be taken for the system's. Debian's base-passwd, systemd's and sshd's own.
  */
-const reserved: ReadonlySet<string> = new Set([
+export const reservedNames: ReadonlySet<string> = new Set([
   ...['root', 'toor', 'daemon', 'bin', 'sys', 'sync', 'games', 'man', 'lp', 'mail', 'news', 'uucp'],
   ...[
     'proxy',
@@ -69,7 +69,7 @@ const reserved: ReadonlySet<string> = new Set([
 /** True for names that no source may give, whatever this host's files say. */
 export function isReservedName(name: string): boolean {
   const lower = name.toLowerCase()
-  return reserved.has(lower) || lower.startsWith('systemd-')
+  return reservedNames.has(lower) || lower.startsWith('systemd-')
 }
 
 /** The shape that a name of ours has; native/common/names.c refuses all others. */

@@ -1,6 +1,9 @@
 // Publishes directory.db whenever the store changes: one at a time, the latest wins.
+import { reservedNames } from '../directory/username.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
-import { encodeSnapshot } from '../snapshot/format.ts'
+import type { Work } from '../platform/turns.ts'
+import { encodeSteps } from '../snapshot/format.ts'
 import type { Current, Store } from './store.ts'
 
 export type Published = {
@@ -16,35 +19,69 @@ export type Publisher = {
   readonly settled: () => Promise<void>
 }
 
-/** Subscribes to the store. A failure is told; the socket answers meanwhile. */
+const retryMs = 10_000
+
+/** Names that are surely nobody of ours. */
+function strangersOf({ local, index }: Current): ReadonlySet<string> {
+  const names = new Set([...reservedNames, ...local.users.keys(), ...local.groups.keys()])
+  return new Set([...names].filter((name) => index.groupByName(name) === undefined))
+}
+
+/** Subscribes to the store. A failure is told and tried again; readers keep the last file meanwhile. */
 export function createPublisher(deps: {
   readonly store: Store
   readonly publish: (bytes: Buffer) => Promise<void>
-  readonly now: () => number
+  readonly clock: Clock
+  readonly work: Work
   readonly log: Log
+  /** `source.offline`: goes into the file for the door. */
+  readonly offlineMs: number
+  /** How much older than the last read the time in the file may be. */
+  readonly confirmMs: number
 }): Publisher {
-  let last: Published | null = null
+  const { clock } = deps
+  let last: (Published & { readonly readAt: number }) | null = null
   let wanted: Current | undefined
   let running: Promise<void> | undefined
 
+  const publish = async (current: Current): Promise<void> => {
+    const { directory, index, generation, readAt, rules } = current
+    const startedAt = clock.now()
+    const strangers = strangersOf(current)
+    const { offlineMs } = deps
+    const input = { directory, index, generation, readAt, ids: rules.ids, strangers, offlineMs }
+    await deps.publish(await deps.work(encodeSteps(input)))
+    last = { generation, at: clock.now(), tookMs: clock.now() - startedAt, readAt }
+  }
+
   const run = async (): Promise<void> => {
     while (wanted !== undefined) {
-      const { directory, index, generation, readAt, rules } = wanted
+      const current = wanted
       wanted = undefined
-      const startedAt = deps.now()
       try {
-        await deps.publish(encodeSnapshot({ directory, index, generation, readAt, ids: rules.ids }))
-        last = { generation, at: deps.now(), tookMs: deps.now() - startedAt }
+        await publish(current)
       } catch (error) {
-        deps.log.error({ err: error }, 'publishing directory.db failed: lookups go over the socket')
+        deps.log.error(
+          { err: error },
+          'publishing directory.db failed: programs go on with the last one; trying again in 10 s',
+        )
+        clock.after(retryMs, () => {
+          want(deps.store.current() ?? current)
+        })
       }
     }
     running = undefined
   }
 
-  deps.store.subscribe((now) => {
-    wanted = now
+  const want = (current: Current): void => {
+    wanted = current
     running ??= run()
+  }
+
+  deps.store.subscribe((now, before) => {
+    const isTouch = now.generation === before?.generation
+    if (isTouch && last !== null && now.readAt - last.readAt < deps.confirmMs) return
+    want(now)
   })
   return { last: () => last, settled: () => running ?? Promise.resolve() }
 }

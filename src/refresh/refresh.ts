@@ -2,13 +2,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../audit/event.ts'
 import { queriedGroups } from '../directory/access.ts'
-import { buildDirectory } from '../directory/build.ts'
-import { diffDirectories } from '../directory/diff.ts'
+import { buildSteps } from '../directory/build.ts'
+import { diffSteps, sameSourceSteps } from '../directory/diff.ts'
+import { indexSteps } from '../directory/lookup.ts'
 import { suspicion } from '../directory/sanity.ts'
 import type { DirectoryRules, LocalAccounts, Pins, SourceDirectory } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
+import type { Work } from '../platform/turns.ts'
 import type { Source } from '../sources/source.ts'
 import type { SavedDirectory } from './state.ts'
 import type { Store } from './store.ts'
@@ -52,6 +54,9 @@ export type RefreshDeps = {
   readonly log: Log
   readonly audit: Audit
   readonly refreshMs: number
+  /** How old the saved time of the last read may be. */
+  readonly confirmMs: number
+  readonly work: Work
 }
 
 const readTimeoutMs = 120_000
@@ -69,6 +74,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const stopper = new AbortController()
   const confirmAfter = Math.min(deps.refreshMs, confirmAfterMs)
   let pins: Pins = { uids: {}, gids: {} }
+  let savedReadAt = 0
   let failure: Failure | undefined
   let failures = 0
   let cost = 1
@@ -83,29 +89,57 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const countCalls = (): number =>
     Object.values(source.calls()).reduce((sum, each) => sum + each, 0)
 
-  const adopt = async (
+  const build = async (
     fetched: SourceDirectory,
     rules: DirectoryRules,
     readAt: number,
   ): Promise<void> => {
     const local = deps.local()
-    const directory = buildDirectory({ source: fetched, rules, local, pins })
-    const before = store.current()
+    const directory = await deps.work(buildSteps({ source: fetched, rules, local, pins }))
+    const index = await deps.work(indexSteps(directory))
     pins = directory.pins
-    const same = before !== undefined && isDeepStrictEqual(before.directory, directory)
-    if (same) store.touch(readAt)
-    else store.replace({ directory, source: fetched, rules, local, readAt })
-    await deps.save({ readAt, pins, source: fetched })
-    if (same || before === undefined) return
-    const { added, removed } = diffDirectories(before.directory, directory)
+    store.replace({ directory, index, source: fetched, rules, local, readAt })
+  }
+
+  const isSame = async (fetched: SourceDirectory, rules: DirectoryRules): Promise<boolean> => {
+    const before = store.current()
+    return (
+      before !== undefined &&
+      before.local === deps.local() &&
+      isDeepStrictEqual(before.rules, rules) &&
+      (await deps.work(sameSourceSteps(before.source, fetched)))
+    )
+  }
+
+  const save = async (readAt: number, source: SourceDirectory): Promise<void> => {
+    await deps.save({ readAt, pins, source })
+    savedReadAt = readAt
+  }
+
+  const adopt = async (
+    fetched: SourceDirectory,
+    rules: DirectoryRules,
+    readAt: number,
+  ): Promise<void> => {
+    if (await isSame(fetched, rules)) {
+      store.touch(readAt)
+      if (readAt - savedReadAt >= deps.confirmMs) await save(readAt, fetched)
+      return
+    }
+    const before = store.current()
+    await build(fetched, rules, readAt)
+    await save(readAt, fetched)
+    const now = store.current()
+    if (before === undefined || now === undefined) return
+    const { added, removed } = await deps.work(diffSteps(before.directory, now.directory))
     if (added.length + removed.length === 0) return
     deps.audit({
       action: 'directory-changed',
       at: readAt,
       added: added.map(({ passwd }) => passwd.name),
       removed: removed.map(({ passwd }) => passwd.name),
-      users: directory.accounts.length,
-      groups: directory.groups.length,
+      users: now.directory.accounts.length,
+      groups: now.directory.groups.length,
     })
   }
 
@@ -210,10 +244,8 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   return {
     restore: async (saved) => {
       pins = saved.pins
-      const rules = await deps.rules(stopper.signal)
-      const local = deps.local()
-      const directory = buildDirectory({ source: saved.source, rules, local, pins })
-      store.replace({ directory, source: saved.source, rules, local, readAt: saved.readAt })
+      savedReadAt = saved.readAt
+      await build(saved.source, await deps.rules(stopper.signal), saved.readAt)
     },
     start: () => readNow(),
     readNow,

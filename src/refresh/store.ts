@@ -1,5 +1,5 @@
 // The one mutable cell: what this host resolves now.
-import { indexDirectory, type DirectoryIndex } from '../directory/lookup.ts'
+import type { DirectoryIndex } from '../directory/lookup.ts'
 import type {
   Directory,
   DirectoryRules,
@@ -22,9 +22,10 @@ export type Current = {
 export type Store = {
   /** Undefined before the first read or the state of the last run. */
   readonly current: () => Current | undefined
-  readonly replace: (next: Omit<Current, 'generation' | 'index'>) => void
+  readonly replace: (next: Omit<Current, 'generation'>) => void
   /** The same directory was read again: only its age changes. */
   readonly touch: (readAt: number) => void
+  /** Told of each replacement and, with the same generation before and now, of each touch. */
   readonly subscribe: (listener: (now: Current, before: Current | undefined) => void) => void
 }
 
@@ -33,15 +34,18 @@ export function createStore(firstGeneration: number): Store {
   let cell: Current | undefined
   let generation = firstGeneration
   const listeners: ((now: Current, before: Current | undefined) => void)[] = []
+  const set = (next: Current): void => {
+    const before = cell
+    cell = next
+    for (const listener of listeners) listener(next, before)
+  }
   return {
     current: () => cell,
     replace: (next) => {
-      const before = cell
-      cell = { ...next, generation: generation++, index: indexDirectory(next.directory) }
-      for (const listener of listeners) listener(cell, before)
+      set({ ...next, generation: generation++ })
     },
     touch: (readAt) => {
-      if (cell !== undefined) cell = { ...cell, readAt }
+      if (cell !== undefined) set({ ...cell, readAt })
     },
     subscribe: (listener) => {
       listeners.push(listener)

@@ -48,8 +48,8 @@ function page<T>(entries: readonly T[], offset: number, size: (entry: T) => numb
 export function createHandler(deps: HandlerDeps): Handler {
   const { store, misses, door, sessions } = deps
   let previous: Current | undefined
-  store.subscribe((_now, before) => {
-    previous = before
+  store.subscribe((now, before) => {
+    if (now.generation !== before?.generation) previous = before
   })
   const unavailable = (code: number, reason = 'no directory yet'): Buffer =>
     encodeFailure(code, status.UNAVAIL, reason)

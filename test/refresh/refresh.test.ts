@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import type { SourceDirectory } from '../../src/directory/types.ts'
+import { finish } from '../../src/directory/steps.ts'
 import { SourceError } from '../../src/errors.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { createMissResolver } from '../../src/refresh/miss.ts'
@@ -37,6 +38,8 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     },
     random: () => 0.5,
     refreshMs: 60_000,
+    confirmMs: 3_600_000,
+    work: (steps) => Promise.resolve(finish(steps)),
     source: {
       kind: 'file',
       calls: () => ({ GetGroup: state.calls }),

@@ -7,8 +7,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
-import { encodeSnapshot, headerSize, sumOf, supersededOffset } from '../../src/snapshot/format.ts'
+import { encodeSnapshot, headerSize, supersededOffset } from '../../src/snapshot/format.ts'
 import { publishSnapshot } from '../../src/snapshot/publish.ts'
+import { sumOf } from '../../src/snapshot/sum.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
 function encode(names: readonly string[]): Buffer {
@@ -22,6 +23,8 @@ function encode(names: readonly string[]): Buffer {
     generation: 7,
     readAt: 1_795_520_322_091,
     ids: rules.ids,
+    strangers: ['root', 'postgres'],
+    offlineMs: 604_800_000,
   })
 }
 
@@ -45,7 +48,7 @@ describe('encodeSnapshot', () => {
         (names) => {
           const bytes = encode(names)
           expect(bytes.readBigUInt64LE(16)).toBe(BigInt(bytes.length))
-          for (let table = 0; table < 4; table++) {
+          for (let table = 0; table < 5; table++) {
             const offset = bytes.readUInt32LE(56 + table * 8)
             const slots = bytes.readUInt32LE(60 + table * 8)
             expect(offset % 4).toBe(0)

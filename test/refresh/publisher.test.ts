@@ -1,0 +1,87 @@
+// directory.db follows the store: at once, again after a failure, and not for nothing.
+import { describe, expect, it } from 'vitest'
+import { buildDirectory } from '../../src/directory/build.ts'
+import { indexDirectory } from '../../src/directory/lookup.ts'
+import { finish } from '../../src/directory/steps.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import { createPublisher } from '../../src/refresh/publisher.ts'
+import { createStore } from '../../src/refresh/store.ts'
+import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
+
+function aPublisher() {
+  const clock = aClock()
+  const store = createStore(1)
+  const files: Buffer[] = []
+  const disk = { full: false }
+  const publisher = createPublisher({
+    store,
+    clock,
+    log: silentLog,
+    work: (steps) => Promise.resolve(finish(steps)),
+    offlineMs: 600_000,
+    confirmMs: 60_000,
+    publish: (bytes) => {
+      if (disk.full) return Promise.reject(new Error('ENOSPC'))
+      files.push(bytes)
+      return Promise.resolve()
+    },
+  })
+  const replace = (names: readonly string[]): void => {
+    const source = aSource(names.map((name) => aUser({ name })))
+    const rules = someRules()
+    const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
+    const index = indexDirectory(directory)
+    store.replace({ directory, index, source, rules, local: noLocal, readAt: clock.now() })
+  }
+  return { clock, store, files, disk, publisher, replace }
+}
+
+describe('createPublisher', () => {
+  it('publishes each directory, with the time of its read and what the door needs', async () => {
+    const { publisher, files, replace, clock } = aPublisher()
+    replace(['alice'])
+    await publisher.settled()
+    expect(files).toHaveLength(1)
+    expect(files[0]?.readBigInt64LE(32)).toBe(BigInt(clock.now()))
+    expect(files[0]?.readBigUInt64LE(104)).toBe(600_000n)
+    expect(files[0]?.includes('alice')).toBe(true)
+    expect(publisher.last()).toMatchObject({ generation: 1 })
+  })
+
+  it('lets the latest win when several come while one is written', async () => {
+    const { publisher, files, replace } = aPublisher()
+    replace(['alice'])
+    replace(['alice', 'bob'])
+    replace(['carol'])
+    await publisher.settled()
+    expect(files).toHaveLength(2)
+    expect(files[1]?.includes('carol')).toBe(true)
+  })
+
+  it('writes an unchanged directory again only when its time of reading has aged', async () => {
+    const { publisher, files, replace, clock, store } = aPublisher()
+    replace(['alice'])
+    await publisher.settled()
+    await clock.advance(59_000)
+    store.touch(clock.now())
+    await publisher.settled()
+    expect(files).toHaveLength(1)
+    await clock.advance(1_000)
+    store.touch(clock.now())
+    await publisher.settled()
+    expect(files).toHaveLength(2)
+    expect(files[1]?.readBigInt64LE(32)).toBe(BigInt(clock.now()))
+  })
+
+  it('tries again after a failure', async () => {
+    const { publisher, files, replace, clock, disk } = aPublisher()
+    disk.full = true
+    replace(['alice'])
+    await publisher.settled()
+    expect(publisher.last()).toBeNull()
+    disk.full = false
+    await clock.advance(10_000)
+    await publisher.settled()
+    expect(files).toHaveLength(1)
+  })
+})
