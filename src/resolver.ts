@@ -163,6 +163,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     refreshMs: config.source.refreshMs,
     confirmMs,
     work: inTurns,
+    published: publisher.settled,
   })
   const saved = await tolerant(stateFile.load(), undefined, log)
   if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)

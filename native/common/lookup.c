@@ -198,7 +198,7 @@ void gid_list_clear(struct gid_list *list)
 }
 
 /* The analyzer does not see that the cleanup attribute frees. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-static int read_gids(struct reader *reader, struct gid_list *ret_list)
+static int read_gids(struct reader *reader, bool is_stored, struct gid_list *ret_list)
 {
         CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
         uint32_t count = 0;
@@ -217,7 +217,8 @@ static int read_gids(struct reader *reader, struct gid_list *ret_list)
                         return -EBADMSG;
                 list.gids[list.count] = gid;
         }
-        r = read_end(reader);
+        /* In the file the person's identity follows, which is the door's business. */
+        r = is_stored ? 0 : read_end(reader);
         if (r < 0)
                 return r;
         *ret_list = list;
@@ -236,7 +237,7 @@ static int stored_gids(const char *user, struct snapshot *snapshot, struct gid_l
                 r = snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, user, &payload);
         if (r == 0)
                 r = decode_passwd(&payload, &record);
-        return r < 0 ? r : read_gids(&payload, ret_list);
+        return r < 0 ? r : read_gids(&payload, true, ret_list);
 }
 
 int lookup_initgroups(const char *user, struct gid_list *ret_list)
@@ -249,5 +250,5 @@ int lookup_initgroups(const char *user, struct gid_list *ret_list)
         if (stored_gids(user, &snapshot, ret_list) == 0)
                 return 0;
         int r = ask(&(struct question){IAMLOGIN_OP_INITGROUPS, user, 0}, &snapshot, &reply);
-        return r < 0 ? r : read_gids(&reply.payload, ret_list);
+        return r < 0 ? r : read_gids(&reply.payload, false, ret_list);
 }

@@ -12,10 +12,12 @@ enum {
         AT_SUM = 12,
         AT_SIZE = 16,
         AT_GENERATION = 24,
+        AT_READ = 32,
         AT_IDS = 40,
         AT_COUNTS = 48,
         AT_TABLES = 56,
         AT_LISTS = 96,
+        AT_OFFLINE = 104,
         SUM_START = 16,
         SLOT = 8,
         RECORD_HEADER = 8,
@@ -36,25 +38,37 @@ static uint32_t rotate(uint32_t value, int bits)
         return value << bits | value >> (32 - bits);
 }
 
-static uint32_t mix(uint32_t block)
+/* XXH32: four lanes, so that a processor need not wait for one word to take the next. */
+static const uint32_t prime1 = 0x9e3779b1, prime2 = 0x85ebca77, prime3 = 0xc2b2ae3d, prime4 = 0x27d4eb2f,
+                      prime5 = 0x165667b1, seed = 0x69616d6c;
+
+static uint32_t add_word(uint32_t lane, const uint8_t *at)
 {
-        return rotate(block * 0xcc9e2d51, 15) * 0x1b873593;
+        return rotate(lane + load32(at) * prime2, 13) * prime1;
 }
 
 static uint32_t sum_of(const uint8_t *bytes, size_t length)
 {
-        uint32_t hash = 0x69616d6c;
-        uint32_t tail = 0;
-        size_t whole = length & ~(size_t) 3;
+        const uint8_t *end = bytes + length;
+        uint32_t hash = seed + prime5;
 
-        for (size_t i = 0; i < whole; i += 4)
-                hash = rotate(hash ^ mix(load32(bytes + i)), 13) * 5 + 0xe6546b64;
-        for (size_t i = length; i > whole; i--)
-                tail = tail << 8 | bytes[i - 1];
-        hash ^= mix(tail);
-        hash ^= (uint32_t) length;
-        hash = (hash ^ hash >> 16) * 0x85ebca6b;
-        hash = (hash ^ hash >> 13) * 0xc2b2ae35;
+        if (length >= 16) {
+                uint32_t a = seed + prime1 + prime2, b = seed + prime2, c = seed, d = seed - prime1;
+                for (; (size_t) (end - bytes) >= 16; bytes += 16) {
+                        a = add_word(a, bytes);
+                        b = add_word(b, bytes + 4);
+                        c = add_word(c, bytes + 8);
+                        d = add_word(d, bytes + 12);
+                }
+                hash = rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18);
+        }
+        hash += (uint32_t) length;
+        for (; (size_t) (end - bytes) >= 4; bytes += 4)
+                hash = rotate(hash + load32(bytes) * prime3, 17) * prime4;
+        for (; bytes < end; bytes++)
+                hash = rotate(hash + *bytes * prime5, 11) * prime1;
+        hash = (hash ^ hash >> 15) * prime2;
+        hash = (hash ^ hash >> 13) * prime3;
         return hash ^ hash >> 16;
 }
 
@@ -179,6 +193,12 @@ int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uin
 uint64_t snapshot_generation(const struct snapshot *snapshot)
 {
         return load64(snapshot->base + AT_GENERATION);
+}
+
+void snapshot_times(const struct snapshot *snapshot, int64_t *ret_read_at_ms, uint64_t *ret_offline_ms)
+{
+        *ret_read_at_ms = (int64_t) load64(snapshot->base + AT_READ);
+        *ret_offline_ms = load64(snapshot->base + AT_OFFLINE);
 }
 
 bool snapshot_covers_id(const struct snapshot *snapshot, uint32_t id)

@@ -26,10 +26,11 @@
  * Slot      u32 hash, u32 offset of the record; offset 0: empty. Linear probing.
  *           hash of a name: the sum of its bytes; of an id: the sum of its four bytes.
  * Record    u32 sum of what follows up to the padding, u32 length of the payload, payload, padding
- *   passwd  payload: passwd as in protocol.h, u32[] gids (the primary one first)
+ *   passwd  payload: passwd as in protocol.h, u32[] gids (the primary one first), str IAM UserId,
+ *           str ARN
  *   group   payload: group as in protocol.h
  *   stranger payload: str name, u32 0: local and reserved names, which are never ours
- * Sum       murmur3_32 of the bytes, seed 0x69616d6c; https://github.com/aappleby/smhasher
+ * Sum       XXH32 of the bytes, seed 0x69616d6c; https://github.com/Cyan4973/xxHash
  *
  * What a reader proves: the header's sum and the file's size once, when it maps; each slot's and
  * record's bounds, the record's sum, its syntax (record.h) and that it is what was asked for, at
@@ -94,6 +95,8 @@ int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uin
 uint64_t snapshot_generation(const struct snapshot *snapshot);
 /* Whether the id lies within `[ids]`: no id of ours is outside. */
 bool snapshot_covers_id(const struct snapshot *snapshot, uint32_t id);
+/* When the source was read, and how long that serves a login: ms since the epoch, ms. */
+void snapshot_times(const struct snapshot *snapshot, int64_t *ret_read_at_ms, uint64_t *ret_offline_ms);
 /* Whether the name is local or reserved: nobody of ours has it. */
 bool snapshot_is_stranger(const struct snapshot *snapshot, const char *name);
 

@@ -20,16 +20,28 @@ void liar_say(struct liar *liar, const uint8_t *bytes, size_t length)
         CHECK(pthread_mutex_unlock(&liar->lock) == 0);
 }
 
+size_t liar_asked(struct liar *liar, uint8_t *bytes, size_t max)
+{
+        CHECK(pthread_mutex_lock(&liar->lock) == 0);
+        size_t length = liar->request_length < max ? liar->request_length : max;
+        memcpy(bytes, liar->request, length);
+        CHECK(pthread_mutex_unlock(&liar->lock) == 0);
+        return length;
+}
+
 static void answer(struct liar *liar, int fd)
 {
         static uint8_t bytes[sizeof(liar->answer)]; /* one thread serves */
         const struct timespec pause = {.tv_nsec = 20000000};
-        uint8_t request[256];
+        static uint8_t request[sizeof(liar->request)];
         bool drip, endless;
 
-        if (recv(fd, request, sizeof(request), 0) <= 0)
+        ssize_t asked = recv(fd, request, sizeof(request), 0);
+        if (asked <= 0)
                 return;
         CHECK(pthread_mutex_lock(&liar->lock) == 0);
+        memcpy(liar->request, request, (size_t) asked);
+        liar->request_length = (size_t) asked;
         size_t length = liar->length;
         memcpy(bytes, liar->answer, length);
         drip = liar->drip;

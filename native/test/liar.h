@@ -16,6 +16,9 @@ struct liar {
         pthread_mutex_t lock;
         uint8_t answer[65536];
         size_t length;
+        /* What the last connection asked. */
+        uint8_t request[16384];
+        size_t request_length;
         bool silent; /* never answers and never closes */
         bool drip;   /* one byte each 20 ms */
         bool endless;
@@ -25,4 +28,6 @@ struct liar {
 
 void liar_start(struct liar *liar);
 void liar_say(struct liar *liar, const uint8_t *bytes, size_t length);
+/* Copies the last request; gives its length. */
+size_t liar_asked(struct liar *liar, uint8_t *bytes, size_t max);
 void liar_stop(struct liar *liar);

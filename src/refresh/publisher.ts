@@ -22,9 +22,9 @@ export type Publisher = {
 const retryMs = 10_000
 
 /** Names that are surely nobody of ours. */
-function strangersOf({ local, index }: Current): ReadonlySet<string> {
+function strangersOf({ local, index }: Current): readonly string[] {
   const names = new Set([...reservedNames, ...local.users.keys(), ...local.groups.keys()])
-  return new Set([...names].filter((name) => index.groupByName(name) === undefined))
+  return [...names].filter((name) => index.groupByName(name) === undefined)
 }
 
 /** Subscribes to the store. A failure is told and tried again; readers keep the last file meanwhile. */

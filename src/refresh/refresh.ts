@@ -57,6 +57,8 @@ export type RefreshDeps = {
   /** How old the saved time of the last read may be. */
   readonly confirmMs: number
   readonly work: Work
+  /** Resolves when what the store holds is in directory.db, or could not be put there. */
+  readonly published: () => Promise<void>
 }
 
 const readTimeoutMs = 120_000
@@ -128,6 +130,8 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     }
     const before = store.current()
     await build(fetched, rules, readAt)
+    // Hits first: what only a restart or an auditor reads must not hold up directory.db.
+    await deps.published()
     await save(readAt, fetched)
     const now = store.current()
     if (before === undefined || now === undefined) return

@@ -13,77 +13,94 @@ export type SnapshotInput = {
   readonly readAt: number
   readonly ids: DirectoryRules['ids']
   /** Local and reserved names: lookups of them end in the asking process. */
-  readonly strangers: Iterable<string>
+  readonly strangers: readonly string[]
   /** `source.offline` in milliseconds. */
   readonly offlineMs: number
 }
 
 export const headerSize = 128
+const recordHeader = 8
 /** Offset of the one word that changes after the file was published. */
 export const supersededOffset = 8
 
-/** Where a record begins and what its name and id hash to. */
-type Entry = { readonly offset: number; readonly nameHash: number; readonly idHash: number }
+/** Of each record: where it begins, and what its name and its id hash to. */
+type Entries = {
+  readonly offsets: Uint32Array
+  readonly nameHashes: Uint32Array
+  readonly idHashes: Uint32Array
+}
 
-/** Begins a record with what all kinds begin with; the result, called after the rest, ends it. */
-function beginRecord(out: Output, name: string, id: number): () => Entry {
-  const offset = out.at()
-  out.skip(8)
-  const nameAt = out.at() + 2
-  out.str(name)
-  const idAt = out.at()
-  out.u32(id)
-  return () => {
-    const end = out.at()
-    out.align()
-    const bytes = out.bytes()
-    bytes.writeUInt32LE(end - offset - 8, offset + 4)
-    bytes.writeUInt32LE(sumOf(bytes, offset + 4, end), offset)
-    return {
-      offset,
-      nameHash: sumOf(bytes, nameAt, idAt),
-      idHash: sumOf(bytes, idAt, idAt + 4),
-    }
+function entriesFor(count: number): Entries {
+  return {
+    offsets: new Uint32Array(count),
+    nameHashes: new Uint32Array(count),
+    idHashes: new Uint32Array(count),
   }
 }
 
-function* writeUsers(out: Output, { directory, index }: SnapshotInput): Steps<readonly Entry[]> {
-  const entries: Entry[] = []
+/** Begins a record with what all kinds begin with, and gives its offset. */
+function beginRecord(out: Output, name: string, id: number): number {
+  const offset = out.at()
+  out.skip(recordHeader)
+  out.str(name)
+  out.u32(id)
+  return offset
+}
+
+/** Pads and sums the record that began at `offset`, and notes it as the index-th. */
+function endRecord(out: Output, offset: number, entries: Entries, index: number): void {
+  const end = out.at()
+  out.align()
+  const bytes = out.bytes()
+  bytes.writeUInt32LE(end - offset - recordHeader, offset + 4)
+  bytes.writeUInt32LE(sumOf(bytes, offset + 4, end), offset)
+  const nameAt = offset + recordHeader + 2
+  const idAt = nameAt + bytes.readUInt16LE(nameAt - 2)
+  entries.offsets[index] = offset
+  entries.nameHashes[index] = sumOf(bytes, nameAt, idAt)
+  entries.idHashes[index] = sumOf(bytes, idAt, idAt + 4)
+}
+
+function* writeUsers(out: Output, { directory, index }: SnapshotInput): Steps<Entries> {
+  const entries = entriesFor(directory.accounts.length)
   const due = pace()
-  for (const { passwd } of directory.accounts) {
-    const { name, uid, gid, gecos, dir, shell } = passwd
-    const end = beginRecord(out, name, uid)
-    out.u32(gid)
-    out.str(gecos)
-    out.str(dir)
-    out.str(shell)
-    const gids = index.initgroups(name) ?? [gid]
+  for (const [at, { passwd, user }] of directory.accounts.entries()) {
+    const offset = beginRecord(out, passwd.name, passwd.uid)
+    out.u32(passwd.gid)
+    out.str(passwd.gecos)
+    out.str(passwd.dir)
+    out.str(passwd.shell)
+    const gids = index.initgroups(passwd.name) ?? [passwd.gid]
     out.u32(gids.length)
     for (const each of gids) out.u32(each)
-    entries.push(end())
+    out.str(user.id)
+    out.str(user.arn)
+    endRecord(out, offset, entries, at)
     if (due()) yield
   }
   return entries
 }
 
-function* writeGroups(out: Output, { directory }: SnapshotInput): Steps<readonly Entry[]> {
-  const entries: Entry[] = []
+function* writeGroups(out: Output, { directory }: SnapshotInput): Steps<Entries> {
+  const entries = entriesFor(directory.groups.length)
   const due = pace()
-  for (const { name, gid, members } of directory.groups) {
-    const end = beginRecord(out, name, gid)
+  for (const [at, { name, gid, members }] of directory.groups.entries()) {
+    const offset = beginRecord(out, name, gid)
     out.u32(members.length)
     for (const member of members) {
       out.str(member)
       if (due()) yield
     }
-    entries.push(end())
+    endRecord(out, offset, entries, at)
     if (due()) yield
   }
   return entries
 }
 
-function writeStrangers(out: Output, { strangers }: SnapshotInput): readonly Entry[] {
-  return [...strangers].map((name) => beginRecord(out, name, 0)())
+function writeStrangers(out: Output, names: readonly string[]): Entries {
+  const entries = entriesFor(names.length)
+  for (const [at, name] of names.entries()) endRecord(out, beginRecord(out, name, 0), entries, at)
+  return entries
 }
 
 /** A power of two, at least twice the entries, so that probing is short. */
@@ -93,32 +110,29 @@ function slotsFor(count: number): number {
 
 type Table = { readonly offset: number; readonly slots: number }
 
-function* writeTable(
-  out: Output,
-  entries: readonly Entry[],
-  hash: 'nameHash' | 'idHash',
-): Steps<Table> {
-  const slots = slotsFor(entries.length)
+function* writeTable(out: Output, offsets: Uint32Array, hashes: Uint32Array): Steps<Table> {
+  const slots = slotsFor(offsets.length)
   const table = { offset: out.at(), slots }
   out.skip(slots * 8)
   const bytes = out.bytes()
   const due = pace()
-  for (const entry of entries) {
-    let at = table.offset + (entry[hash] & (slots - 1)) * 8
+  for (let each = 0; each < offsets.length; each++) {
+    const hash = hashes[each] ?? 0
+    let at = table.offset + (hash & (slots - 1)) * 8
     while (bytes.readUInt32LE(at + 4) !== 0)
       at = at + 8 === table.offset + slots * 8 ? table.offset : at + 8
-    bytes.writeUInt32LE(entry[hash], at)
-    bytes.writeUInt32LE(entry.offset, at + 4)
+    bytes.writeUInt32LE(hash, at)
+    bytes.writeUInt32LE(offsets[each] ?? 0, at + 4)
     if (due()) yield
   }
   return table
 }
 
-function* writeList(out: Output, entries: readonly Entry[]): Steps<number> {
+function* writeList(out: Output, offsets: Uint32Array): Steps<number> {
   const offset = out.at()
   const due = pace()
-  for (const entry of entries) {
-    out.u32(entry.offset)
+  for (const each of offsets) {
+    out.u32(each)
     if (due()) yield
   }
   return offset
@@ -126,7 +140,7 @@ function* writeList(out: Output, entries: readonly Entry[]): Steps<number> {
 
 /** What most files stay below, in bytes; more only costs a copy. */
 function estimate({ directory }: SnapshotInput): number {
-  return 65_536 + directory.accounts.length * 320 + directory.groups.length * 4_096
+  return 1_048_576 + directory.accounts.length * 512 + directory.groups.length * 128
 }
 
 /** The whole file, in steps. */
@@ -135,15 +149,15 @@ export function* encodeSteps(input: SnapshotInput): Steps<Buffer> {
   out.skip(headerSize)
   const users = yield* writeUsers(out, input)
   const groups = yield* writeGroups(out, input)
-  const strangers = writeStrangers(out, input)
+  const strangers = writeStrangers(out, input.strangers)
   const tables = [
-    yield* writeTable(out, users, 'nameHash'),
-    yield* writeTable(out, users, 'idHash'),
-    yield* writeTable(out, groups, 'nameHash'),
-    yield* writeTable(out, groups, 'idHash'),
-    yield* writeTable(out, strangers, 'nameHash'),
+    yield* writeTable(out, users.offsets, users.nameHashes),
+    yield* writeTable(out, users.offsets, users.idHashes),
+    yield* writeTable(out, groups.offsets, groups.nameHashes),
+    yield* writeTable(out, groups.offsets, groups.idHashes),
+    yield* writeTable(out, strangers.offsets, strangers.nameHashes),
   ]
-  const lists = [yield* writeList(out, users), yield* writeList(out, groups)]
+  const lists = [yield* writeList(out, users.offsets), yield* writeList(out, groups.offsets)]
   const bytes = out.bytes().subarray(0, out.at())
   bytes.write('IAMLDB1\n', 'latin1')
   bytes.writeBigUInt64LE(BigInt(bytes.length), 16)
@@ -151,8 +165,8 @@ export function* encodeSteps(input: SnapshotInput): Steps<Buffer> {
   bytes.writeBigInt64LE(BigInt(input.readAt), 32)
   bytes.writeUInt32LE(input.ids.min, 40)
   bytes.writeUInt32LE(input.ids.max, 44)
-  bytes.writeUInt32LE(users.length, 48)
-  bytes.writeUInt32LE(groups.length, 52)
+  bytes.writeUInt32LE(users.offsets.length, 48)
+  bytes.writeUInt32LE(groups.offsets.length, 52)
   for (const [each, { offset, slots }] of tables.entries()) {
     bytes.writeUInt32LE(offset, 56 + each * 8)
     bytes.writeUInt32LE(slots, 60 + each * 8)

@@ -40,6 +40,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     refreshMs: 60_000,
     confirmMs: 3_600_000,
     work: (steps) => Promise.resolve(finish(steps)),
+    published: () => Promise.resolve(),
     source: {
       kind: 'file',
       calls: () => ({ GetGroup: state.calls }),

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded into sshd, sudo, login, cron. */
+#include "door.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <security/pam_ext.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "bytes.h"
+#include "known.h"
+#include "protocol.h"
+#include "tell.h"
+#include "valid.h"
+#include "wire.h"
+
+enum { MESSAGE_MAX = 200 };
+
+struct answer {
+        uint8_t verdict;
+        char message[MESSAGE_MAX + 1];
+};
+
+/* One line for a terminal: what a resolver that was taken over could put in there must not act. */
+static void copy_line(const struct view *view, char text[MESSAGE_MAX + 1])
+{
+        size_t length = view->length < MESSAGE_MAX ? view->length : MESSAGE_MAX;
+
+        for (size_t i = 0; i < length; i++) {
+                unsigned char c = (unsigned char) view->data[i];
+                text[i] = (char) (c < 0x20 || c >= 0x7f ? '?' : c);
+        }
+        text[length] = '\0';
+}
+
+static int decode(struct reader *payload, struct answer *ret_answer)
+{
+        struct view rule, message;
+        struct answer answer;
+
+        if (read_u8(payload, &answer.verdict) < 0 || read_str(payload, &rule) < 0 ||
+            read_str(payload, &message) < 0 || read_end(payload) < 0 ||
+            answer.verdict > IAMLOGIN_VERDICT_IGNORE)
+                return -EBADMSG;
+        copy_line(&message, answer.message);
+        *ret_answer = answer;
+        return 0;
+}
+
+static int ask(const struct visit *visit, struct answer *ret_answer)
+{
+        unsigned char payload[IAMLOGIN_REQUEST_MAX - 4];
+        struct writer writer = {payload, payload + sizeof(payload)};
+        CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
+        const char *const fields[] = {visit->user, visit->service, visit->tty, visit->rhost, visit->ruser};
+
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+                int r = write_str(&writer, fields[i]);
+                if (r < 0)
+                        return r;
+        }
+        int r = wire_call(IAMLOGIN_OP_ACCOUNT, payload, (size_t) (writer.at - payload),
+                          IAMLOGIN_DOOR_DEADLINE_MS, &reply);
+        return r < 0 ? r : decode(&reply.payload, ret_answer);
+}
+
+static bool is_fresh(const struct known_person *person)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        int64_t now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+        /* A clock that was set back makes nobody older. */
+        int64_t age_ms = now_ms > person->read_at_ms ? now_ms - person->read_at_ms : 0;
+        return (uint64_t) age_ms <= person->offline_ms;
+}
+
+static int decide_alone(pam_handle_t *pam, const struct visit *visit, const struct options *options)
+{
+        struct known_person person;
+
+        int r = known_find(visit->user, &person);
+        if (r == -ENOENT)
+                return PAM_IGNORE;
+        if (r < 0) {
+                /* Not local, and no file to look into: whoever it is, we can't vouch for them. */
+                pam_syslog(pam, LOG_ERR, "no resolver answers and directory.db can't be read: %s is refused",
+                           visit->user);
+                return PAM_PERM_DENIED;
+        }
+        const char *rule = options->offline_deny ? "offline=deny"
+                           : is_fresh(&person)   ? "directory.db within source.offline"
+                                                 : "directory.db older than source.offline";
+        bool refused = options->offline_deny || !is_fresh(&person);
+        const struct told told = {refused ? "login-refused" : "login-allowed", rule, "", refused};
+        tell(pam, visit, &person, &told);
+        if (!refused)
+                return PAM_SUCCESS;
+        pam_error(pam, "iamlogin: your access can't be confirmed now; ask whoever manages this host.");
+        return PAM_PERM_DENIED;
+}
+
+int door_ask(pam_handle_t *pam, const struct visit *visit, const struct options *options)
+{
+        struct answer answer;
+
+        /* First: whoever mends a host on which all of this is broken comes as a local user. */
+        if (!valid_name(visit->user, strnlen(visit->user, IAMLOGIN_NAME_MAX + 1)) || known_local(visit->user))
+                return PAM_IGNORE;
+        int r = ask(visit, &answer);
+        if (r < 0) {
+                if (options->debug || r != -ECONNREFUSED)
+                        pam_syslog(pam, LOG_WARNING, "asking the resolver about %s: %s", visit->user,
+                                   strerror(-r));
+                return decide_alone(pam, visit, options);
+        }
+        switch (answer.verdict) {
+        case IAMLOGIN_VERDICT_ALLOW:
+                return PAM_SUCCESS;
+        case IAMLOGIN_VERDICT_DENY:
+                if (answer.message[0] != '\0')
+                        pam_error(pam, "iamlogin: %s", answer.message);
+                return PAM_PERM_DENIED;
+        default:
+                return PAM_IGNORE;
+        }
+}

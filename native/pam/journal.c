@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded into sshd, sudo, login, cron. */
+#include "journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "cleanup.h"
+
+static const char *socket_path(void)
+{
+#ifdef IAMLOGIN_TEST_PATHS
+        const char *test = secure_getenv("IAMLOGIN_JOURNAL_SOCKET");
+        if (test != NULL)
+                return test;
+#endif
+        return "/run/systemd/journal/socket";
+}
+
+void journal_add(struct journal_entry *entry, const char *field, const char *value)
+{
+        size_t name = strlen(field), length = strlen(value);
+
+        if (length == 0)
+                return;
+        if (name + length + 2 > sizeof(entry->bytes) - entry->length) {
+                entry->overflow = true;
+                return;
+        }
+        char *at = entry->bytes + entry->length;
+        memcpy(at, field, name);
+        at[name] = '=';
+        for (size_t i = 0; i < length; i++) {
+                unsigned char c = (unsigned char) value[i];
+                at[name + 1 + i] = (char) (c < 0x20 || c == 0x7f ? ' ' : c);
+        }
+        at[name + 1 + length] = '\n';
+        entry->length += name + length + 2;
+}
+
+int journal_send(const struct journal_entry *entry)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        CLEANUP_CLOSE int fd = -1;
+
+        int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path());
+        if (length < 0 || (size_t) length >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        /* A journal that is full for a moment must not hold up a login for ever. */
+        const struct timeval patience = {.tv_sec = 1};
+        (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+        ssize_t sent = sendto(fd, entry->bytes, entry->length, MSG_NOSIGNAL, (struct sockaddr *) &address,
+                              sizeof(address));
+        return sent < 0 ? -errno : 0;
+}

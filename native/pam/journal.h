@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One entry of journald's native protocol: https://systemd.io/JOURNAL_NATIVE_PROTOCOL/ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct journal_entry {
+        char bytes[8192];
+        size_t length;
+        bool overflow;
+};
+
+#define JOURNAL_EMPTY                                                                                        \
+        {                                                                                                    \
+                {0}, 0, false                                                                                \
+        }
+
+/* Adds FIELD=value; an empty value adds nothing, control characters in it become spaces. */
+void journal_add(struct journal_entry *entry, const char *field, const char *value);
+
+/* 0, or -errno when no journal takes it. */
+int journal_send(const struct journal_entry *entry);

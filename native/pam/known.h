@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this host knows of a name without asking anybody: /etc/passwd and directory.db. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KNOWN_TEXT_MAX 256
+
+/* Read from the file: getpwnam(3) would come back to us. False as well when it can't be read. */
+bool known_local(const char *name);
+
+struct known_person {
+        uint32_t uid;
+        char user_id[KNOWN_TEXT_MAX]; /* IAM UserId */
+        char arn[KNOWN_TEXT_MAX];
+        int64_t read_at_ms;  /* when the source was read, since the epoch */
+        uint64_t offline_ms; /* how long that may serve */
+};
+
+/* 0, -ENOENT when directory.db has nobody of the name, other: there is no file to trust. */
+int known_find(const char *name, struct known_person *ret_person);

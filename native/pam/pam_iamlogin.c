@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door of iamlogin: pam_sm_acct_mgmt(3), pam_sm_open_session(3). Loaded into sshd, sudo, login,
+ * cron as root. Never exits, never touches signals, keeps no descriptor.
+ */
+#include <security/pam_modules.h>
+
+#include "door.h"
+#include "report.h"
+#include "visit.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv);
+EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv);
+EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv);
+
+int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        struct options options = options_read(pamh, argc, argv);
+        struct visit visit;
+
+        (void) flags;
+        int r = visit_read(pamh, &visit);
+        return r == PAM_SUCCESS ? door_ask(pamh, &visit, &options) : r;
+}
+
+static int session(pam_handle_t *pamh, bool is_open)
+{
+        struct visit visit;
+
+        if (visit_read(pamh, &visit) != PAM_SUCCESS)
+                return PAM_IGNORE;
+        return report_session(pamh, &visit, is_open) ? PAM_SUCCESS : PAM_IGNORE;
+}
+
+int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        (void) flags;
+        (void) options_read(pamh, argc, argv);
+        return session(pamh, true);
+}
+
+int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+        (void) flags, (void) argc, (void) argv;
+        return session(pamh, false);
+}

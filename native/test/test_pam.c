@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The module as PAM loads it, through a service file of its own: before a resolver that allows,
+ * refuses, lies and is not there; with a directory.db that still serves, and one that does not.
+ */
+#include <security/pam_appl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "liar.h"
+#include "protocol.h"
+#include "vector.h"
+
+static struct liar liar;
+static char folder[] = "/tmp/iamlogin-pam-XXXXXX";
+static int journal = -1;
+static char said[512]; /* what the module told the person */
+
+static int converse(int count, const struct pam_message **messages, struct pam_response **ret_responses,
+                    void *data)
+{
+        (void) data;
+        for (int i = 0; i < count; i++) {
+                CHECK(messages[i]->msg_style == PAM_ERROR_MSG);
+                snprintf(said, sizeof(said), "%s", messages[i]->msg);
+        }
+        *ret_responses = calloc((size_t) count, sizeof(**ret_responses));
+        return *ret_responses == NULL ? PAM_CONV_ERR : PAM_SUCCESS;
+}
+
+static void write_file(const char *name, const void *bytes, size_t length)
+{
+        char path[128], fresh[128];
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        snprintf(fresh, sizeof(fresh), "%s/fresh", folder);
+        FILE *file = fopen(fresh, "w");
+        CHECK(file != NULL && fwrite(bytes, 1, length, file) == length && fclose(file) == 0);
+        CHECK(chmod(fresh, 0644) == 0 && rename(fresh, path) == 0);
+}
+
+static void write_service(const char *options)
+{
+        char text[1024];
+
+        snprintf(text, sizeof(text), "account required %s %s\nsession required %s\n", MODULE, options,
+                 MODULE);
+        write_file("sshd", text, strlen(text));
+}
+
+/* The file changes in the folder; a process sees it within a second, or at once when it is told. */
+static void publish(const char *vector)
+{
+        uint8_t bytes[8192];
+        const uint32_t superseded = 1;
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/directory.db", folder);
+        FILE *old = fopen(path, "r+");
+        size_t length = read_vector(vector, bytes, sizeof(bytes));
+        write_file("directory.db", bytes, length);
+        if (old != NULL) {
+                CHECK(fseek(old, 8, SEEK_SET) == 0 && fwrite(&superseded, 4, 1, old) == 1);
+                fclose(old);
+        }
+}
+
+static pam_handle_t *start(const char *user)
+{
+        const struct pam_conv conversation = {converse, NULL};
+        pam_handle_t *pam = NULL;
+
+        said[0] = '\0';
+        CHECK(pam_start_confdir("sshd", user, &conversation, folder, &pam) == PAM_SUCCESS);
+        CHECK(pam_set_item(pam, PAM_TTY, "ssh") == PAM_SUCCESS);
+        CHECK(pam_set_item(pam, PAM_RHOST, "192.0.2.1") == PAM_SUCCESS);
+        return pam;
+}
+
+static int account(const char *user)
+{
+        pam_handle_t *pam = start(user);
+
+        int r = pam_acct_mgmt(pam, 0);
+        CHECK(pam_end(pam, r) == PAM_SUCCESS);
+        return r;
+}
+
+static void answer(uint8_t opcode, uint8_t status, const uint8_t *payload, size_t length)
+{
+        uint8_t frame[512] = {(uint8_t) (length + 4), 0, 0, 0, 1, opcode, status, 0};
+
+        memcpy(frame + 8, payload, length);
+        liar_say(&liar, frame, length + 8);
+}
+
+static size_t answer_verdict(uint8_t verdict, const char *message)
+{
+        uint8_t payload[256] = {verdict, 4, 0, 'r', 'u', 'l', 'e', (uint8_t) strlen(message)};
+
+        memcpy(payload + 9, message, strlen(message));
+        answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_SUCCESS, payload, 9 + strlen(message));
+        return 8 + 9 + strlen(message);
+}
+
+/* The next entry that reached the journal, as one string; empty when there is none. */
+static const char *journalled(void)
+{
+        static char entry[8192];
+
+        ssize_t length = recv(journal, entry, sizeof(entry) - 1, MSG_DONTWAIT);
+        entry[length < 0 ? 0 : length] = '\0';
+        return entry;
+}
+
+static void does_as_the_resolver_says(void)
+{
+        uint8_t expected[256], asked[256];
+
+        answer_verdict(IAMLOGIN_VERDICT_ALLOW, "");
+        CHECK(account("alice") == PAM_SUCCESS && said[0] == '\0');
+        size_t length = read_vector("request-account", expected, sizeof(expected));
+        CHECK(liar_asked(&liar, asked, sizeof(asked)) == length && memcmp(asked, expected, length) == 0);
+
+        answer_verdict(IAMLOGIN_VERDICT_DENY, "not now\033[2J");
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        CHECK(strcmp(said, "iamlogin: not now?[2J") == 0); /* no escape reaches the terminal */
+
+        answer_verdict(IAMLOGIN_VERDICT_IGNORE, "");
+        CHECK(account("alice") == PAM_PERM_DENIED); /* nobody else answers in this stack: PAM refuses */
+        CHECK(said[0] == '\0');
+        CHECK(journalled()[0] == '\0'); /* the resolver tells what it was asked */
+}
+
+static void asks_nobody_about_local_users(void)
+{
+        liar.silent = true;
+        alarm(5); /* whoever asks would wait, and more often than this */
+        for (int i = 0; i < 10; i++)
+                CHECK(account("root") == PAM_PERM_DENIED && account("admin") == PAM_PERM_DENIED);
+        alarm(0);
+        liar.silent = false;
+        CHECK(said[0] == '\0' && journalled()[0] == '\0');
+}
+
+static void lets_nobody_in_by_a_broken_answer(void)
+{
+        uint8_t frame[256];
+        size_t length = answer_verdict(IAMLOGIN_VERDICT_ALLOW, "yes");
+
+        publish("directory-db-expired");
+        memcpy(frame, liar.answer, length);
+        for (size_t cut = 0; cut < length; cut++) {
+                liar_say(&liar, frame, cut);
+                CHECK(account("alice") == PAM_PERM_DENIED);
+                CHECK(strstr(journalled(), "IAMLOGIN_ACTION=login-refused\n") != NULL);
+        }
+        const uint8_t unknown[] = {7, 0, 0, 0, 0};
+        answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_SUCCESS, unknown, sizeof(unknown));
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_UNAVAIL, unknown, 0);
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        while (journalled()[0] != '\0')
+                ;
+}
+
+static void decides_alone_when_nobody_answers(void)
+{
+        publish("directory-db-lasting");
+        CHECK(account("alice") == PAM_SUCCESS);
+        const char *entry = journalled();
+        CHECK(strstr(entry, "IAMLOGIN_ACTION=login-allowed\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_UNREPORTED=1\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_ARN=arn:aws:iam::123456789012:user/alice\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_USER_ID=AIDAalice\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_RHOST=192.0.2.1\n") != NULL);
+
+        CHECK(account("stranger") == PAM_PERM_DENIED); /* ignored, and nobody else answers */
+        CHECK(journalled()[0] == '\0');
+
+        publish("directory-db-expired");
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        CHECK(strstr(said, "can't be confirmed") != NULL && strchr(said, '\n') == NULL);
+        CHECK(strstr(journalled(), "older than source.offline") != NULL);
+
+        publish("directory-db-lasting");
+        write_service("offline=deny nonsense");
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        CHECK(strstr(journalled(), "IAMLOGIN_RULE=offline=deny\n") != NULL);
+        write_service("");
+}
+
+#define FINGERPRINT "SHA256:Jt3fjUvg4TdFlBc5JozXlC4f9KTUp1q3Nd6FD2TwYbw"
+
+static const char auth_info[] =
+        "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzxaWLU4GYbOrnSWbvWRyhPKBjaY6nGWO4wsbr89PQZ\n";
+
+/* Opens and closes; gives the session's name, which is the same in both. */
+static void runs_a_session(const char *user)
+{
+        pam_handle_t *pam = start(user);
+        char variable[512];
+
+        snprintf(variable, sizeof(variable), "SSH_AUTH_INFO_0=%s", auth_info);
+        CHECK(pam_putenv(pam, variable) == PAM_SUCCESS);
+        CHECK(pam_open_session(pam, 0) == PAM_SUCCESS);
+        CHECK(pam_close_session(pam, 0) == PAM_SUCCESS);
+        CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
+}
+
+static void reports_sessions(void)
+{
+        uint8_t expected[256], asked[1024];
+
+        answer(IAMLOGIN_OP_SESSION_CLOSE, IAMLOGIN_STATUS_SUCCESS, (const uint8_t *) "", 0);
+        runs_a_session("alice");
+        size_t length = liar_asked(&liar, asked, sizeof(asked));
+        read_vector("request-session-open", expected, sizeof(expected));
+        CHECK(asked[5] == IAMLOGIN_OP_SESSION_CLOSE);
+        /* From the payload to the end of ruser the bytes are the vector's. */
+        CHECK(memcmp(asked + 8, expected + 8, 5 + 2 + 4 + 2 + 3 + 2 + 9 + 2 + 2) == 0);
+        CHECK(length > strlen(auth_info) &&
+              memcmp(asked + length - strlen(auth_info), auth_info, strlen(auth_info)) == 0);
+        /* The answer was about a close: the open counts as not taken. */
+        CHECK(strstr(journalled(), "IAMLOGIN_ACTION=session-open\n") != NULL);
+        CHECK(journalled()[0] == '\0');
+}
+
+static void journals_sessions_that_nobody_takes(void)
+{
+        char opened[64] = "", closed[64] = "";
+
+        runs_a_session("alice");
+        const char *entry = journalled();
+        CHECK(strstr(entry, "IAMLOGIN_ACTION=session-open\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_USER=alice\n") != NULL);
+        /* As ssh-keygen -l prints it. */
+        CHECK(strstr(entry, "IAMLOGIN_KEY_FINGERPRINT=" FINGERPRINT "\n") != NULL);
+        CHECK(sscanf(strstr(entry, "IAMLOGIN_SESSION="), "IAMLOGIN_SESSION=%63s", opened) == 1);
+        entry = journalled();
+        CHECK(strstr(entry, "IAMLOGIN_ACTION=session-close\n") != NULL);
+        CHECK(sscanf(strstr(entry, "IAMLOGIN_SESSION="), "IAMLOGIN_SESSION=%63s", closed) == 1);
+        CHECK(strlen(opened) == 32 && strcmp(opened, closed) == 0);
+}
+
+static void leaves_local_sessions_alone(void)
+{
+        pam_handle_t *pam = start("root");
+
+        /* Nobody of ours: PAM_IGNORE, which a stack of this module alone takes for a refusal. */
+        CHECK(pam_open_session(pam, 0) != PAM_SUCCESS);
+        CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
+        CHECK(journalled()[0] == '\0');
+
+        pam = start("root");
+        CHECK(pam_set_item(pam, PAM_RUSER, "alice") == PAM_SUCCESS); /* sudo */
+        CHECK(pam_open_session(pam, 0) == PAM_SUCCESS);
+        CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
+        const char *entry = journalled();
+        CHECK(strstr(entry, "IAMLOGIN_RUSER=alice\n") != NULL &&
+              strstr(entry, "IAMLOGIN_USER=root\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_ARN=arn:aws:iam::123456789012:user/alice\n") != NULL);
+}
+
+static void listen_as_journal(void)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/journal", folder);
+        journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        CHECK(journal >= 0 && bind(journal, (struct sockaddr *) &address, sizeof(address)) == 0);
+        CHECK(setenv("IAMLOGIN_JOURNAL_SOCKET", address.sun_path, 1) == 0);
+}
+
+int main(void)
+{
+        static const char users[] = "root:x:0:0::/root:/bin/sh\nadmin:x:1000:1000::/home/admin:/bin/sh\n";
+        char path[128];
+
+        CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
+        CHECK(setenv("IAMLOGIN_STATE_DIR", folder, 1) == 0);
+        write_file("passwd", users, strlen(users));
+        snprintf(path, sizeof(path), "%s/passwd", folder);
+        CHECK(setenv("IAMLOGIN_PASSWD_FILE", path, 1) == 0);
+        listen_as_journal();
+        write_service("");
+        liar_start(&liar);
+        does_as_the_resolver_says();
+        asks_nobody_about_local_users();
+        lets_nobody_in_by_a_broken_answer();
+        reports_sessions();
+        liar_stop(&liar);
+        decides_alone_when_nobody_answers();
+        journals_sessions_that_nobody_takes();
+        leaves_local_sessions_alone();
+        close(journal);
+        return 0;
+}
