@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run bench [-- --check]: with --check, a missed ratio is a failure.
+# npm run bench [-- --check] [-- --quick]: with --check, a missed ratio is a failure.
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh bench

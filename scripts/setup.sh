@@ -10,7 +10,7 @@ packages='gcc g++ make cmake ninja-build pkg-config libpam0g-dev binutils'
 case $purpose in
   test) packages="$packages openssh-server openssh-client sudo clang clang-tidy clang-format valgrind python3 python3-venv" ;;
   demo) packages="$packages openssh-server openssh-client sudo" ;;
-  bench) packages="$packages openssh-client awscli python3" ;;
+  bench) packages="$packages openssh-client awscli mmdebstrap" ;;
 esac
 
 installed() {

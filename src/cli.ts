@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // iamlogin: argv -> one command, its exit code; nothing else.
 import { Command, CommanderError } from 'commander'
-import { configCheck, configShow, policy } from './cli/config-commands.ts'
+import { audit } from './cli/audit-command.ts'
+import { configCheck, configLocalGroups, configShow, policy } from './cli/config-commands.ts'
 import { explain, groups, keys, refresh, status, users } from './cli/directory-commands.ts'
 import type { Output } from './cli/print.ts'
 import { createAsk } from './cli/resolver-client.ts'
@@ -115,6 +116,38 @@ command(
   { summary: "the merged configuration with each value's origin", example: 'iamlogin config show' },
   (output) => configShow(output, paths.config),
 )
+command(
+  config,
+  'local-groups',
+  {
+    summary: 'the local groups that every IAM user is a member of, as the list that root keeps',
+    example: 'iamlogin config local-groups --write',
+  },
+  (output, _args, options) => configLocalGroups(output, paths.config, options['write'] === true),
+).option('--write', 'put the list in /etc/iamlogin/local-groups; needs root')
+command(
+  program,
+  'audit',
+  {
+    summary: 'who logged in, from where, with which IAM key',
+    example: 'iamlogin audit --since 2h --user alice',
+  },
+  (output, _args, options) =>
+    audit(output, {
+      file: paths.config,
+      since: options['since'],
+      user: options['user'],
+      follow: options['follow'] === true,
+      now: Date.now(),
+    }),
+)
+  .option(
+    '--since <time>',
+    'a duration such as 30m, 1h, 7d, or a time such as 2026-11-24T08:00',
+    '1h',
+  )
+  .option('--user <name>', 'only events of this Linux or IAM user')
+  .option('--follow', 'go on with events as they happen')
 command(
   program,
   'policy',

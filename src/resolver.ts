@@ -1,12 +1,13 @@
 // The composition of one resolver from its configuration: every part is built and connected here.
 import { LRUCache } from 'lru-cache'
 import { createDoor } from './access/door.ts'
+import { createRevoker } from './access/revoke.ts'
 import { createSessions } from './access/session.ts'
 import type { Audit } from './audit/event.ts'
 import type { Config } from './config/config.ts'
 import type { Paths } from './config/paths.ts'
 import { startControl } from './control/control.ts'
-import type { DirectoryRules } from './directory/types.ts'
+import type { Directory, DirectoryRules } from './directory/types.ts'
 import { createKeyLookup } from './keys/lookup.ts'
 import { createKeysFile, type SavedCredentials } from './keys/state.ts'
 import { createMetrics } from './metrics/metrics.ts'
@@ -24,6 +25,7 @@ import { createHandler } from './server/handlers.ts'
 import { startServer } from './server/server.ts'
 import { publishSnapshot } from './snapshot/publish.ts'
 import { createSource } from './sources/create.ts'
+import { createThreadedSource } from './sources/thread.ts'
 import { op, status } from './wire/protocol.ts'
 
 export type ResolverDeps = {
@@ -34,6 +36,9 @@ export type ResolverDeps = {
   readonly clock: Clock
   readonly log: Log
   readonly audit: Audit
+  readonly liveUids: () => Promise<ReadonlySet<number>>
+  /** Ends the sessions of a uid by the root helper. */
+  readonly terminate: (uid: number) => Promise<number>
   /** The process's own uid: the key command's too. */
   readonly ownUid: number
 }
@@ -69,15 +74,6 @@ async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRu
     home: accounts.home,
     shell: accounts.shell,
   }
-}
-
-/** Keys of the configuration that this version reads and does not act on yet: said, not hidden. */
-function warnOfUnused(config: Config, log: Log): void {
-  const set = [
-    ...(config.access.localGroups.length > 0 ? ['access.local_groups'] : []),
-    ...(config.notify.url !== '' || config.notify.snsTopic !== '' ? ['notify'] : []),
-  ]
-  for (const key of set) log.warn({ key }, `${key} is set, but this version does not act on it yet`)
 }
 
 /** What a damaged state file costs: a message and a fresh start, never the resolver. */
@@ -128,7 +124,6 @@ const statusNames = new Map<number, string>(
 /** Starts a resolver: serves what the last run knew at once, then reads the source. */
 export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const { config, paths, clock, log, audit } = deps
-  warnOfUnused(config, log)
   const local = createLocalAccounts()
   const stateFile = createStateFile(paths.stateDir, inTurns)
   const keysFile = createKeysFile(paths.stateDir)
@@ -137,7 +132,9 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   for (const { credentials } of savedKeys)
     for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
 
-  const source = await createSource(config, { bodies })
+  // The parts that a read wakes are built after it: nothing is read before all are there.
+  let onRead: (before: Directory | undefined) => void = () => undefined
+  const source = createThreadedSource(config, await createSource(config, { bodies }))
   // Files that say when the source was read last need not be written at each read.
   const confirmMs = Math.min(confirmMaxMs, config.source.offlineMs / 10)
   const store = createStore(Math.floor(clock.now() / 1000))
@@ -164,6 +161,9 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     confirmMs,
     work: inTurns,
     published: publisher.settled,
+    onRead: (before) => {
+      onRead(before)
+    },
   })
   const saved = await tolerant(stateFile.load(), undefined, log)
   if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)
@@ -198,7 +198,26 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     clock,
     audit,
   })
-  const sessions = createSessions({ view, keysOf: keys.of, audit })
+  const sessions = createSessions({ view, local, keysOf: keys.of, audit })
+  const revoker = createRevoker({
+    view,
+    liveUids: deps.liveUids,
+    keysOf: keys.of,
+    terminate: deps.terminate,
+    onRevoke: config.sessions.onRevoke,
+    requireMfa: config.access.requireMfa,
+    audit,
+    clock,
+    log,
+  })
+  let watching: Promise<void> = Promise.resolve()
+  onRead = (before) => {
+    watching = watching
+      .then(() => revoker.check(before))
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'looking for sessions of people who lost access failed')
+      })
+  }
   const metrics = createMetrics(
     {
       users: () => store.current()?.directory.accounts.length ?? 0,
@@ -211,7 +230,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   )
   const server = await startServer({
     path: paths.resolverSocket,
-    handle: createHandler({ store, misses, door, sessions, version: deps.version }),
+    handle: createHandler({ store, misses, door, sessions, version: deps.version, clock }),
     peerCredentials: deps.addon.peerCredentials,
     ownUid: deps.ownUid,
     clock,
@@ -249,6 +268,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       refresher.close()
       await Promise.all([server.close(), control.close()])
       await saver.flush()
+      await watching
       await publisher.settled()
       await source.close()
     },

@@ -52,7 +52,8 @@
  *   SESSION_OPEN      str user, str service,          -
  *   SESSION_CLOSE     str tty, str rhost, str ruser,
  *                     u32 pid (the PAM application's), i64 time (us since the epoch),
- *                     str session (same in open and close),
+ *                     str session (same in open and close; its first 16 digits: the open's
+ *                     time in us, hexadecimal),
  *                     str auth info (SSH_AUTH_INFO_0, may be empty)
  *
  * Who may ask: PASSWD, GROUP, INITGROUPS, LIST and PING anyone; AUTHORIZED_KEYS root and the user

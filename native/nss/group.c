@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "listing.h"
+#include "local-groups.h"
 #include "lookup.h"
 #include "pack.h"
 #include "protocol.h"
@@ -95,14 +96,27 @@ static int add_group(gid_t gid, long int *start, long int *size, gid_t **groupsp
         return 0;
 }
 
+static int add_groups(const uint32_t *gids, uint32_t count, gid_t group, long int *start, long int *size,
+                      gid_t **groupsp, long int limit)
+{
+        int r = 0;
+
+        for (uint32_t i = 0; r == 0 && i < count; i++)
+                if (gids[i] != group && !contains(*groupsp, *start, gids[i]))
+                        r = add_group(gids[i], start, size, groupsp, limit);
+        return r;
+}
+
 enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t group, long int *start, long int *size,
                                              gid_t **groupsp, long int limit, int *errnop)
 {
         CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
+        uint32_t local[LOCAL_GROUPS_MAX];
 
         int r = lookup_initgroups(user, &list);
-        for (uint32_t i = 0; r == 0 && i < list.count; i++)
-                if (list.gids[i] != group && !contains(*groupsp, *start, list.gids[i]))
-                        r = add_group(list.gids[i], start, size, groupsp, limit);
+        if (r == 0)
+                r = add_groups(list.gids, list.count, group, start, size, groupsp, limit);
+        if (r == 0)
+                r = add_groups(local, local_groups_read(local), group, start, size, groupsp, limit);
         return to_nss_status(r, errnop);
 }

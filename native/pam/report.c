@@ -27,14 +27,22 @@ static void free_data(pam_handle_t *pam, void *data, int status)
         free(data);
 }
 
+static uint64_t now_us(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+/* When it began, in microseconds since the epoch, and a random number, both in hex. */
 static void make_session(char session[SESSION_SIZE])
 {
-        unsigned char bytes[16] = {0};
+        uint64_t number = 0;
 
         /* Not a secret, only a name: what is missing at boot may be zero. */
-        (void) !getrandom(bytes, sizeof(bytes), GRND_NONBLOCK);
-        for (size_t i = 0; i < sizeof(bytes); i++)
-                (void) snprintf(session + 2 * i, 3, "%02x", bytes[i]);
+        (void) !getrandom(&number, sizeof(number), GRND_NONBLOCK);
+        (void) snprintf(session, SESSION_SIZE, "%016" PRIx64 "%016" PRIx64, now_us(), number);
 }
 
 /* The same name at open and at close, where one process does both, as PAM wants it. */
@@ -58,9 +66,7 @@ static int send_report(const struct visit *visit, const char *session, bool is_o
         struct writer writer = {payload, payload + sizeof(payload)};
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
         const char *const fields[] = {visit->user, visit->service, visit->tty, visit->rhost, visit->ruser};
-        struct timespec now;
 
-        clock_gettime(CLOCK_REALTIME, &now);
         for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
                 int r = write_str(&writer, fields[i]);
                 if (r < 0)
@@ -68,7 +74,7 @@ static int send_report(const struct visit *visit, const char *session, bool is_o
         }
         int r = write_u32(&writer, (uint32_t) getpid());
         if (r == 0)
-                r = write_u64(&writer, (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000);
+                r = write_u64(&writer, now_us());
         if (r == 0)
                 r = write_str(&writer, session);
         if (r == 0)

@@ -1,6 +1,6 @@
 // Sessions as PAM reports them: opened, closed, and with which key.
 import type { Audit, AuditKey, AuditSubject } from '../audit/event.ts'
-import type { SourceUser } from '../directory/types.ts'
+import type { LocalAccounts, SourceUser } from '../directory/types.ts'
 import { fingerprintOf } from '../keys/authorized-key.ts'
 import type { PersonKeys } from '../keys/lookup.ts'
 import type { SessionFields } from '../wire/codec.ts'
@@ -14,6 +14,7 @@ export type Sessions = {
 
 export type SessionDeps = {
   readonly view: () => DoorView | undefined
+  readonly local: () => LocalAccounts
   readonly keysOf: (user: SourceUser) => Promise<PersonKeys>
   readonly audit: Audit
 }
@@ -32,6 +33,11 @@ export function keyOfAuthInfo(
   return match === null ? undefined : { type: match[1] ?? '', blob: match[2] ?? '' }
 }
 
+/** When the session began: its name begins with the time in hexadecimal, protocol.h. */
+function openedAt(session: string): bigint | undefined {
+  return /^[0-9a-f]{32}$/.test(session) ? BigInt(`0x${session.slice(0, 16)}`) : undefined
+}
+
 /** Makes the book of sessions. */
 export function createSessions(deps: SessionDeps): Sessions {
   const live = new Map<string, Live>()
@@ -42,13 +48,15 @@ export function createSessions(deps: SessionDeps): Sessions {
     { readonly subject: AuditSubject; readonly key: AuditKey | undefined } | undefined
   > => {
     const view = deps.view()
-    const account = view?.index.accountByName(fields.user)
+    // sudo and su enter somebody else's account: the person is who asked.
+    const account =
+      view?.index.accountByName(fields.user) ?? view?.index.accountByName(fields.ruser)
     const people =
       account === undefined ? (view?.directory.shared[fields.user] ?? []) : [account.user]
     if (account === undefined && people.length === 0) return undefined
     const base = {
       linuxUser: fields.user,
-      ...(account === undefined ? {} : { uid: account.passwd.uid }),
+      ...(account?.passwd.name === fields.user ? { uid: account.passwd.uid } : {}),
     }
     const used = keyOfAuthInfo(fields.authInfo)
     if (used === undefined)
@@ -93,8 +101,14 @@ export function createSessions(deps: SessionDeps): Sessions {
     close: async (fields) => {
       const opened = live.get(fields.session)
       live.delete(fields.session)
-      const who = opened ?? (await identify(fields))
+      const isLocal = deps.local().users.has(fields.user)
+      // Somebody whose account went meanwhile: the end of the session is told all the same.
+      const who =
+        opened ??
+        (await identify(fields)) ??
+        (isLocal ? undefined : { subject: { linuxUser: fields.user }, key: undefined })
       if (who === undefined) return
+      const openedUs = opened?.openedUs ?? openedAt(fields.session)
       deps.audit({
         action: 'session-close',
         at: Number(fields.timeUs / 1000n),
@@ -103,9 +117,9 @@ export function createSessions(deps: SessionDeps): Sessions {
         session: fields.session,
         pid: fields.pid,
         ...(who.key === undefined ? {} : { key: who.key }),
-        ...(opened === undefined
+        ...(openedUs === undefined
           ? {}
-          : { durationMs: Number((fields.timeUs - opened.openedUs) / 1000n) }),
+          : { durationMs: Number((fields.timeUs - openedUs) / 1000n) }),
       })
     },
   }

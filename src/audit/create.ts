@@ -3,13 +3,13 @@ import type { Config } from '../config/config.ts'
 import type { Addon } from '../platform/addon.ts'
 import { encodeJournalEntry } from '../platform/journal.ts'
 import type { Log } from '../platform/log.ts'
-import { toEcs } from './ecs.ts'
+import { toEcs, type AuditHost } from './ecs.ts'
 import type { Audit, AuditEvent } from './event.ts'
 import { createFileAudit } from './file.ts'
 
 const journalSocket = '/run/systemd/journal/socket'
 
-function journalFields(event: AuditEvent, host: string): readonly (readonly [string, string])[] {
+function journalFields(event: AuditEvent, host: AuditHost): readonly (readonly [string, string])[] {
   const document = toEcs(event, host)
   const subject = 'subject' in event ? event.subject : undefined
   const key = 'key' in event ? event.key : undefined
@@ -26,7 +26,12 @@ function journalFields(event: AuditEvent, host: string): readonly (readonly [str
     ['IAMLOGIN_ARN', subject?.person?.arn],
     ['IAMLOGIN_KEY_FINGERPRINT', key?.fingerprint],
     ['IAMLOGIN_KEY_ID', key?.id],
+    ['IAMLOGIN_SERVICE', door?.service],
+    ['IAMLOGIN_TTY', door?.tty],
     ['IAMLOGIN_RHOST', door?.rhost],
+    ['IAMLOGIN_RUSER', door?.ruser],
+    ['IAMLOGIN_RULE', 'rule' in event ? event.rule : undefined],
+    ['IAMLOGIN_SESSION', 'session' in event ? event.session : undefined],
     ['IAMLOGIN_REASON', 'reason' in event ? event.reason : undefined],
     ['IAMLOGIN_EVENT', JSON.stringify(document)],
   ]
@@ -35,7 +40,7 @@ function journalFields(event: AuditEvent, host: string): readonly (readonly [str
   )
 }
 
-function createJournalAudit(send: Addon['sendDatagram'], host: string, log: Log): Audit {
+function createJournalAudit(send: Addon['sendDatagram'], host: AuditHost, log: Log): Audit {
   let absent = false
   return (event) => {
     try {
@@ -53,7 +58,7 @@ function createJournalAudit(send: Addon['sendDatagram'], host: string, log: Log)
 /** Makes the audit: to the journal and to the file, as configured. */
 export function createAudit(deps: {
   readonly config: Config['audit']
-  readonly host: string
+  readonly host: AuditHost
   readonly sendDatagram: Addon['sendDatagram']
   readonly log: Log
 }): Audit {

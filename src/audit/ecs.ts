@@ -1,4 +1,5 @@
 // An audit event in Elastic Common Schema 8 (https://www.elastic.co/guide/en/ecs/8.11/index.html).
+import type { Cloud } from '../directory/types.ts'
 import type { AuditDoor, AuditEvent, AuditKey, AuditSubject } from './event.ts'
 
 export type EcsDocument = Readonly<Record<string, unknown>>
@@ -78,8 +79,29 @@ function sentence(event: AuditEvent): string {
   }
 }
 
+/** Where events happen. */
+export type AuditHost = {
+  readonly name: string
+  /** Undefined off EC2, and until the instance metadata has answered. */
+  readonly cloud: () => Cloud | undefined
+}
+
+function cloudFields(cloud: Cloud | undefined): EcsDocument {
+  if (cloud === undefined) return {}
+  const { accountId, instanceId, region, availabilityZone } = cloud
+  return {
+    cloud: {
+      provider: 'aws',
+      account: { id: accountId },
+      instance: { id: instanceId },
+      region,
+      availability_zone: availabilityZone,
+    },
+  }
+}
+
 /** Spells one event as a document with ECS field names; what ECS lacks is under `iamlogin`. */
-export function toEcs(event: AuditEvent, host: string): EcsDocument {
+export function toEcs(event: AuditEvent, host: AuditHost): EcsDocument {
   const { category, type, outcome } = kinds[event.action]
   const subject = 'subject' in event ? event.subject : undefined
   const door = 'door' in event ? event.door : undefined
@@ -99,7 +121,8 @@ export function toEcs(event: AuditEvent, host: string): EcsDocument {
       ...('reason' in event ? { reason: event.reason } : {}),
       ...(durationMs === undefined ? {} : { duration: durationMs * 1_000_000 }),
     },
-    host: { hostname: host },
+    host: { hostname: host.name },
+    ...cloudFields(host.cloud()),
     ...(subject === undefined ? {} : subjectFields(subject, door?.ruser ?? '')),
     ...(door === undefined ? {} : doorFields(door, 'pid' in event ? event.pid : undefined)),
     iamlogin: {

@@ -65,7 +65,7 @@ export type AuditEvent = At &
         readonly subject: AuditSubject
         readonly reason: string
         /** What was done to live sessions. */
-        readonly sessions: 'terminated' | 'kept' | 'none'
+        readonly sessions: 'terminated' | 'kept' | 'none' | 'failed'
       }
     | {
         readonly action: 'directory-changed'

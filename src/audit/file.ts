@@ -3,13 +3,13 @@
 import { appendFileSync } from 'node:fs'
 import type { Log } from '../platform/log.ts'
 import type { Audit, AuditEvent } from './event.ts'
-import { toEcs } from './ecs.ts'
+import { toEcs, type AuditHost } from './ecs.ts'
 
 /** Events kept in memory while the file cannot be written. */
 const waitingMax = 10_000
 
 /** Makes the sink for `path`. What cannot be written waits for the next event. */
-export function createFileAudit(path: string, host: string, log: Log): Audit {
+export function createFileAudit(path: string, host: AuditHost, log: Log): Audit {
   const waiting: AuditEvent[] = []
   let failing = false
   return (event) => {

@@ -1,4 +1,5 @@
 // iamlogin config check, config show, policy: what the configuration says, without the resolver.
+import writeFileAtomic from 'write-file-atomic'
 import type { Config } from '../config/config.ts'
 import { loadConfig, type ConfigRow } from '../config/load.ts'
 import { print, table, type Output } from './print.ts'
@@ -26,6 +27,20 @@ export function configShow(output: Output, file: string): 0 {
       })),
       'nothing',
     ),
+  )
+  return 0
+}
+
+/** Where the NSS module reads which local groups root hands out; native/common/local-groups.h. */
+export const localGroupsFile = '/etc/iamlogin/local-groups'
+
+/** iamlogin config local-groups [--write]: the list that root keeps beside the configuration. */
+export async function configLocalGroups(output: Output, file: string, write: boolean): Promise<0> {
+  const { localGroups } = loadConfig(file).config.access
+  const text = `# Written from access.local_groups of ${file} by: iamlogin config local-groups --write\n${localGroups.map((name) => `${name}\n`).join('')}`
+  if (write) await writeFileAtomic(localGroupsFile, text, { mode: 0o644 })
+  print(output, { groups: localGroups, file: localGroupsFile, written: write }, () =>
+    write ? `${localGroupsFile}: ${localGroups.join(', ') || 'no group'}` : text.trimEnd(),
   )
   return 0
 }

@@ -133,3 +133,11 @@ export type Directory = {
   readonly shared: Readonly<Record<string, readonly SourceUser[]>>
   readonly pins: Pins
 }
+
+/** The EC2 instance that this host is. */
+export type Cloud = {
+  readonly accountId: string
+  readonly instanceId: string
+  readonly region: string
+  readonly availabilityZone: string
+}

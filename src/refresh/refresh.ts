@@ -6,7 +6,13 @@ import { buildSteps } from '../directory/build.ts'
 import { diffSteps, sameSourceSteps } from '../directory/diff.ts'
 import { indexSteps } from '../directory/lookup.ts'
 import { suspicion } from '../directory/sanity.ts'
-import type { DirectoryRules, LocalAccounts, Pins, SourceDirectory } from '../directory/types.ts'
+import type {
+  Directory,
+  DirectoryRules,
+  LocalAccounts,
+  Pins,
+  SourceDirectory,
+} from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
@@ -59,6 +65,8 @@ export type RefreshDeps = {
   readonly work: Work
   /** Resolves when what the store holds is in directory.db, or could not be put there. */
   readonly published: () => Promise<void>
+  /** After each read that was believed, with the directory before it. */
+  readonly onRead: (before: Directory | undefined) => void
 }
 
 const readTimeoutMs = 120_000
@@ -195,7 +203,9 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       const fetched = await source.fetchDirectory({ groups: queriedGroups(rules) }, signal)
       cost = Math.max(1, countCalls() - callsBefore)
       doubt(fetched, confirm)
+      const before = store.current()?.directory
       await adopt(fetched, rules, startedAt)
+      deps.onRead(before)
       if (failure !== undefined)
         deps.audit({
           action: 'source-recovered',

@@ -3,6 +3,7 @@ import type { AccountAnswer, Door } from '../access/door.ts'
 import type { Sessions } from '../access/session.ts'
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Account, Group } from '../directory/types.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { MissResolver } from '../refresh/miss.ts'
 import type { Current, Store } from '../refresh/store.ts'
 import { encodeFailure, encodeSuccess, type Request, type Response } from '../wire/codec.ts'
@@ -17,7 +18,10 @@ export type HandlerDeps = {
   readonly door: Door
   readonly sessions: Sessions
   readonly version: string
+  readonly clock: Clock
 }
+
+const previousMs = 10_000
 
 /** Entries of one page of a list, and the bytes that a page aims at. */
 const pageEntries = 1000
@@ -49,7 +53,12 @@ export function createHandler(deps: HandlerDeps): Handler {
   const { store, misses, door, sessions } = deps
   let previous: Current | undefined
   store.subscribe((now, before) => {
-    if (now.generation !== before?.generation) previous = before
+    if (now.generation === before?.generation) return
+    previous = before
+    // For lists that are under way; a large directory is too much to keep for longer.
+    deps.clock.after(previousMs, () => {
+      if (previous === before) previous = undefined
+    })
   })
   const unavailable = (code: number, reason = 'no directory yet'): Buffer =>
     encodeFailure(code, status.UNAVAIL, reason)

@@ -1,163 +1,117 @@
-// npm run bench: every contender in one run on one machine; a table of ratios, and bench.json.
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { cpus, release, tmpdir } from 'node:os'
+// npm run bench: every contender in one run on one machine; a table of ratios, bench.json, a chart.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
 import { join, resolve } from 'node:path'
-import { statusDocument } from '../../src/control/documents.ts'
-import { startIamServer } from '../support/iam-server.ts'
-import { startMachine } from '../support/machine.ts'
-import { reportText, toFigure, toTarget, type Figure } from './report.ts'
+import { chart } from './chart.ts'
+import { compareCommands } from './commands.ts'
+import { measureGrowth } from './growth.ts'
+import { compareLookups } from './lookups.ts'
+import { reportText, toTarget, type Row, type Target } from './report.ts'
+import { benchRoot } from './root.ts'
 
 const project = resolve(import.meta.dirname, '../..')
-const folder = mkdtempSync(join(tmpdir(), 'iamlogin-bench-'))
-const users = 5_000
-const groups = 300
-const lookups = 20_000
-const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzxaWLU4GYbOrnSWbvWRyhPKBjaY6nGWO4wsbr89PQZ'
-const groupNames = Array.from({ length: groups }, (_, index) => `team${index}`)
-
-function directoryToml(): string {
-  const people = Array.from(
-    { length: users },
-    (_, index) => `[[user]]\nname = "user${index}"\nkeys = ["${publicKey}"]\n`,
-  )
-  const teams = groupNames.map((name, index) => {
-    // Each person is in six groups; the first holds everyone.
-    const members = Array.from({ length: users }, (_, user) => user).filter(
-      (user) => index === 0 || user % (groups - 1) === index - 1 || (user * 7 + index) % 60 === 0,
-    )
-    return `[[group]]\nname = "${name}"\nmembers = [${members.map((user) => `"user${user}"`).join(', ')}]\n`
-  })
-  return [...people, ...teams].join('\n')
+const quick = process.argv.includes('--quick')
+const ms = quick ? 50 : 500
+const many = quick ? 5_000 : 50_000
+const few = quick ? 500 : 5_000
+const tell = (text: string): void => {
+  process.stderr.write(`bench: ${text}\n`)
 }
 
-/** The floor: a Node server that answers any bytes with as many as a passwd entry has. */
-async function startEcho(path: string, size: number): Promise<() => void> {
-  const answer = Buffer.alloc(size, 1)
-  const server = createServer((socket) => {
-    socket.on('data', () => socket.write(answer))
-    socket.on('error', () => socket.destroy())
-  })
-  await new Promise<void>((listening) => {
-    server.listen(path, listening)
-  })
-  return () => server.close()
-}
+const root = benchRoot(join(project, 'build/bench-root'), tell)
+const commands = await compareCommands(quick ? 20 : 300)
+const lookups = await compareLookups({ root, users: few, ms, tell })
+const small = await measureGrowth(few, ms, tell)
+const large = await measureGrowth(many, ms, tell)
+const rows: readonly Row[] = [...lookups, ...small.rows, ...large.rows, ...commands]
 
-const bench = join(folder, 'lookup-bench')
-execFileSync('gcc', ['-O2', '-o', bench, join(import.meta.dirname, 'lookup-bench.c')])
-const machine = await startMachine()
-try {
-  execFileSync('cp', [bench, join(machine.root, 'usr/local/bin/lookup-bench')])
-  machine.write('/etc/iamlogin/directory.toml', directoryToml())
-  machine.write(
-    '/etc/iamlogin/iamlogin.toml',
-    `[source]\nkind = "file"\npath = "/etc/iamlogin/directory.toml"\nrefresh = "1h"\n[keys]\nttl = "1h"\n` +
-      `[access]\ngroups = ${JSON.stringify(groupNames)}\n[audit]\njournal = false\n`,
-  )
-  const coldAt = performance.now()
-  await machine.startResolver()
-  const coldMs = performance.now() - coldAt
-  await machine.stopResolver()
-  const warmAt = performance.now()
-  await machine.startResolver()
-  const warmMs = performance.now() - warmAt
+const find = (from: readonly Row[], contender: string, op: string, processes = 1) =>
+  from.find((row) => row.contender === contender && row.op === op && row.processes === processes)
+const ratio = (
+  text: string,
+  value: number | undefined,
+  base: number | undefined,
+  limit: number,
+): readonly Target[] =>
+  value === undefined || base === undefined ? [] : [toTarget(text, value, base, limit)]
+const against = (
+  text: string,
+  [ours, op]: readonly [string, string],
+  [peer, peerOp]: readonly [string, string],
+  limit: number,
+): readonly Target[] =>
+  ratio(text, find(lookups, ours, op)?.callUs, find(lookups, peer, peerOp)?.callUs, limit)
 
-  const rssMiB = async (): Promise<number> =>
-    Math.round(statusDocument.parse(await machine.control('/status')).rssBytes / 1048576)
-  const timed = async (name: string, command: string): Promise<Figure> => {
-    const outcome = await machine.runAsync(command)
-    if (outcome.code !== 0) throw new Error(`${command}: ${outcome.stderr}`)
-    return toFigure(name, outcome.stdout)
-  }
-  const echo = join(machine.root, 'run/echo.sock')
-  const stopEcho = await startEcho(echo, 70)
-  const names = Array.from({ length: 100 }, (_, index) => `user${index * 37}`).join(' ')
-  const module = `$(echo /lib/*-linux-gnu/libnss_iamlogin.so.2)`
-  // Contenders in turn, the rounds' medians by name: a noisy moment hits all alike.
-  const published = async (): Promise<boolean> => {
-    const { snapshot, directory } = statusDocument.parse(await machine.control('/status'))
-    return snapshot?.generation === directory.generation
-  }
-  await machine.control('/refresh', 'POST')
-  while (!(await published())) await new Promise(setImmediate)
-  const hit = await timed(
-    'getpwnam_r from directory.db',
-    `lookup-bench nss ${module} ${lookups} ${names}`,
-  )
-  // Without the file every lookup goes over the socket.
-  machine.run('rm /var/lib/iamlogin/directory.db')
-  const rounds: (readonly Figure[])[] = []
-  for (let round = 0; round < 3; round++)
-    rounds.push([
-      await timed(
-        'bare unix-socket ping-pong (connect, Node)',
-        `lookup-bench ping /run/echo.sock ${lookups} 70`,
-      ),
-      await timed(
-        'getpwnam_r over the resolver socket',
-        `lookup-bench nss ${module} ${lookups} ${names}`,
-      ),
-    ])
-  stopEcho()
-  const uid = (await machine.runAsync('id -u user1')).stdout.trim()
-  const key = `/usr/libexec/iamlogin/iamlogin-authorized-keys user1 ${uid} ${publicKey}`
-  await machine.runAsync(key)
-  const command = await timed('key command, keys cached', `lookup-bench run 300 ${key}`)
-  const aws = await timed('aws --version', 'lookup-bench run 10 aws --version')
-  const figures = [
-    ...[0, 1].map(
-      (at) => rounds.flatMap((round) => round[at] ?? []).toSorted((a, b) => a.p50Us - b.p50Us)[1],
+const cached = 'SSSD, memory cache'
+const uncached = 'SSSD, no memory cache'
+const targets: readonly Target[] = [
+  ...['getpwnam', 'getpwuid'].flatMap((op) => [
+    ...against(`${op}: hit / SSSD memory cache`, ['iamlogin', op], [cached, op], 1 / 3),
+    ...against(`${op}: hit / nslcd`, ['iamlogin', op], ['nslcd', op], 1 / 100),
+    ...against(`${op}: socket / SSSD uncached`, ['iamlogin, socket', op], [uncached, op], 1),
+  ]),
+  ...against(
+    'a miss that asks / SSSD uncached',
+    ['iamlogin, miss that asks', 'getpwuid'],
+    [uncached, 'getpwuid'],
+    1,
+  ),
+  ...against('initgroups / SSSD', ['iamlogin', 'initgroups'], [cached, 'initgroups'], 1 / 2),
+  ...ratio(
+    'p99 of 64 processes / p50 of one',
+    find(lookups, 'iamlogin', 'getpwnam', 64)?.p99Us,
+    find(lookups, 'iamlogin', 'getpwnam')?.p50Us,
+    3,
+  ),
+  ...['getpwnam', 'getpwuid'].flatMap((op) =>
+    ratio(
+      `${op}: ${many} users / ${few}`,
+      find(large.rows, 'iamlogin', op)?.callUs,
+      find(small.rows, 'iamlogin', op)?.callUs,
+      1.3,
     ),
-    hit,
-    command,
-    aws,
-  ].filter((figure) => figure !== undefined)
-  const [pingPong, lookup] = figures
-  const targets = [
-    ...(pingPong === undefined || lookup === undefined
-      ? []
-      : [toTarget('socket lookup / bare ping-pong', lookup, pingPong, 2)]),
-    toTarget('key command / aws --version', command, aws, 1 / 50),
-  ]
-  const status = statusDocument.parse(await machine.control('/status'))
-  await machine.stopResolver()
-  const iam = await startIamServer()
-  iam.setPageSize(1000)
-  for (const name of groupNames) iam.addGroup(name)
-  for (let user = 0; user < users; user++) {
-    iam.addUser(`user${user}`)
-    for (const name of [groupNames[0], groupNames[1 + (user % (groups - 1))]])
-      iam.addToGroup(`user${user}`, name ?? '')
-  }
-  machine.write(
-    '/etc/iamlogin/iamlogin.toml',
-    `[source]\nendpoint = "${iam.url}"\nrefresh = "1h"\n[access]\ngroups = ${JSON.stringify(groupNames)}\n[audit]\njournal = false\n`,
-  )
-  await machine.startResolver()
-  const firstMiB = await rssMiB()
-  for (let read = 0; read < 10; read++) await machine.control('/refresh', 'POST')
-  const tenthMiB = await rssMiB()
-  await iam.stop()
-  const facts = {
-    machine: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}`,
-    directory: `${status.directory.users} users, ${groups} groups`,
-    'resolver RSS, source file, MiB': Math.round(status.rssBytes / 1048576),
-    'resolver RSS, source iam, MiB': firstMiB,
-    'the same after ten refreshes, MiB': tenthMiB,
-    'publishing directory.db, ms': status.snapshot?.tookMs ?? 0,
-    'start to ready without state, ms': Math.round(coldMs),
-    'start to ready with state, ms': Math.round(warmMs),
-  }
-  process.stdout.write(`${reportText(figures, targets, facts)}\n`)
+  ),
+  ...ratio(`publishing ${many} users / 1 s`, large.publishMs, 1_000, 1),
+  ...ratio(
+    `socket p99: publishing ${many} users / idle`,
+    large.publishingP99Us,
+    large.idleP99Us,
+    5,
+  ),
+  ...against(
+    'socket lookup / bare ping-pong',
+    ['iamlogin, socket', 'getpwnam'],
+    ['bare ping-pong, Node', 'ping'],
+    2,
+  ),
+  ...ratio('key command / aws --version', commands[0]?.p50Us, commands[1]?.p50Us, 1 / 50),
+]
+const facts = [
+  {
+    fact: 'machine',
+    value: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}`,
+  },
+  ...small.facts,
+  ...large.facts,
+]
+process.stdout.write(`${reportText(rows, targets, facts)}\n`)
+if (!quick) {
   writeFileSync(
     join(project, 'bench.json'),
-    `${JSON.stringify({ facts, figures, targets }, null, 2)}\n`,
+    `${JSON.stringify({ facts, rows, targets }, null, 2)}\n`,
   )
-  if (process.argv.includes('--check') && targets.some((target) => !target.met))
-    process.exitCode = 1
-} finally {
-  await machine.stop()
-  rmSync(folder, { recursive: true, force: true })
+  const bars = lookups
+    .filter(({ op, processes }) => op === 'getpwnam' && processes === 1)
+    .filter(({ contender }) => !contender.includes('reserved'))
+    .map(({ contender, callUs }) => ({
+      label: contender,
+      us: callUs,
+      ours: contender.startsWith('iamlogin'),
+    }))
+  mkdirSync(join(project, 'docs/bench'), { recursive: true })
+  writeFileSync(
+    join(project, 'docs/bench/getpwnam.svg'),
+    chart(`getpwnam, ${few} users and 300 groups: time of one lookup`, bars),
+  )
 }
+if (process.argv.includes('--check') && targets.some((target) => !target.met)) process.exitCode = 1

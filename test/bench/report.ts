@@ -1,9 +1,13 @@
-// Samples -> figures, ratios and a table. Pure.
+// Figures -> ratios and a table. Pure.
 import { table } from '../../src/cli/print.ts'
 
-export type Figure = {
-  readonly name: string
-  readonly samples: number
+export type Row = {
+  readonly contender: string
+  readonly op: string
+  readonly users: number
+  readonly processes: number
+  /** Of one call, in microseconds: median of batches, and percentiles of single calls. */
+  readonly callUs: number
   readonly p50Us: number
   readonly p99Us: number
 }
@@ -13,47 +17,51 @@ export type Target = {
   readonly limit: number
   readonly met: boolean
 }
+export type Fact = { readonly fact: string; readonly value: string | number }
 
-/** The value below which `part` of the sorted samples lie. */
-export function percentile(sorted: readonly number[], part: number): number {
+/** The value below which `part` of the values lie. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
 }
 
-/** Nanoseconds, one a line -> p50 and p99 in microseconds. */
-export function toFigure(name: string, output: string): Figure {
-  const sorted = output
-    .trim()
-    .split('\n')
-    .map(Number)
-    .toSorted((a, b) => a - b)
-  const us = (part: number): number => Math.round(percentile(sorted, part) / 10) / 100
-  return { name, samples: sorted.length, p50Us: us(0.5), p99Us: us(0.99) }
+/** Of rows that measure the same thing the median one, in the order of the first. */
+export function medians(rows: readonly Row[]): readonly Row[] {
+  const same = Map.groupBy(rows, ({ contender, op, processes }) =>
+    [contender, op, processes].join(),
+  )
+  return [...same.values()].flatMap((each) => {
+    const sorted = each.toSorted((a, b) => a.callUs - b.callUs)
+    return sorted[Math.floor(sorted.length / 2)] ?? []
+  })
 }
 
-/** A ratio of two figures' p50 that must stay below a limit. */
-export function toTarget(text: string, figure: Figure, base: Figure, limit: number): Target {
-  const ratio = Math.round((figure.p50Us / base.p50Us) * 1000) / 1000
+/** A ratio that must stay below a limit. */
+export function toTarget(text: string, value: number, base: number, limit: number): Target {
+  const ratio = Math.round((value / base) * 10_000) / 10_000
   return { text, ratio, limit, met: ratio <= limit }
 }
 
 /** What `npm run bench` prints. */
 export function reportText(
-  figures: readonly Figure[],
+  rows: readonly Row[],
   targets: readonly Target[],
-  facts: Readonly<Record<string, string | number>>,
+  facts: readonly Fact[],
 ): string {
-  const rows = figures.map(({ name, p50Us, p99Us, samples }) => ({
-    what: name,
+  const figures = rows.map(({ contender, op, users, processes, callUs, p50Us, p99Us }) => ({
+    contender,
+    op,
+    users,
+    processes,
+    'call us': callUs,
     'p50 us': p50Us,
     'p99 us': p99Us,
-    samples,
   }))
   const ratios = targets.map(({ text, ratio, limit, met }) => ({
     ratio: text,
     is: ratio,
-    'at most': limit,
+    'at most': Math.round(limit * 1_000) / 1_000,
     '': met ? 'met' : 'MISSED',
   }))
-  const told = Object.entries(facts).map(([name, value]) => ({ fact: name, value }))
-  return [table(rows, ''), table(ratios, ''), table(told, '')].join('\n')
+  return [table(figures, ''), table(ratios, ''), table(facts, '')].join('\n')
 }

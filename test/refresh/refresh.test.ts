@@ -41,6 +41,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     confirmMs: 3_600_000,
     work: (steps) => Promise.resolve(finish(steps)),
     published: () => Promise.resolve(),
+    onRead: () => undefined,
     source: {
       kind: 'file',
       calls: () => ({ GetGroup: state.calls }),

@@ -43,12 +43,12 @@ const script = `
 set -eu
 mount -t tmpfs tmpfs "$BASE"
 mkdir "$BASE/upper" "$BASE/work" "$BASE/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$BASE/upper,workdir=$BASE/work" "$BASE/root"
+mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$BASE/upper,workdir=$BASE/work" "$BASE/root"
 cd "$BASE/root"
 for each in proc sys dev; do mount --rbind "/$each" "./$each"; done
 mount -t tmpfs -o mode=755 tmpfs ./run
 mount -t tmpfs -o mode=1777 tmpfs ./tmp
-mkdir -p opt/iamlogin run/sshd run/iamlogin var/lib/iamlogin etc/iamlogin usr/libexec/iamlogin home
+mkdir -p opt/iamlogin run/sshd run/lock run/iamlogin var/lib/iamlogin etc/iamlogin usr/libexec/iamlogin home
 mount --rbind "$PROJECT" opt/iamlogin
 grep -q '^iamlogin:' etc/passwd || echo 'iamlogin:x:900:900:iamlogin:/nonexistent:/usr/sbin/nologin' >> etc/passwd
 grep -q '^iamlogin:' etc/group || echo 'iamlogin:x:900:' >> etc/group
@@ -64,7 +64,8 @@ echo ready
 exec chroot . /bin/sleep infinity
 `
 
-async function freePort(): Promise<number> {
+/** A TCP port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -103,11 +104,14 @@ async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Pro
   await exited
 }
 
-/** Builds and enters a private machine. Needs root, overlayfs and what `npm run build` makes. */
-export async function startMachine(): Promise<Machine> {
+/**
+ * Builds and enters a private machine. Needs root, overlayfs and what `npm run build` makes.
+ * @param lower the root that it is made of: this host's, or another Debian's
+ */
+export async function startMachine(lower = '/'): Promise<Machine> {
   const base = mkdtempSync(join(tmpdir(), 'iamlogin-machine-'))
   const holder = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script], {
-    env: { ...process.env, BASE: base, PROJECT: project },
+    env: { ...process.env, BASE: base, PROJECT: project, LOWER: lower },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await lineMatching(holder, holder.stdout, /^ready$/)

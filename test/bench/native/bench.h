@@ -73,3 +73,4 @@ int command_hash(const struct options *options);
 int command_ping(const struct options *options);
 int command_echo(const struct options *options);
 int command_spawn(const struct options *options);
+int command_paced(const struct options *options);

@@ -12,7 +12,7 @@ static const struct {
 } commands[] = {
         {"lookup", command_lookup}, {"enumerate", command_enumerate}, {"hold", command_hold},
         {"wait", command_wait},     {"hash", command_hash},           {"ping", command_ping},
-        {"echo", command_echo},     {"spawn", command_spawn},
+        {"echo", command_echo},     {"spawn", command_spawn},         {"paced", command_paced},
 };
 
 static const struct option long_options[] = {
@@ -26,7 +26,8 @@ static const struct option long_options[] = {
 
 static int usage(void)
 {
-        fputs("usage: nss-bench lookup|enumerate|hold|wait|hash|ping|echo|spawn [options] [-- command]\n",
+        fputs("usage: nss-bench lookup|enumerate|hold|wait|hash|ping|echo|spawn|paced [options] [-- "
+              "command]\n",
               stderr);
         return 2;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Local groups (docker ...) that every user of ours is a member of. Who hands them out is root
+ * alone: the list is a file of root's, the ids are /etc/group's, and no answer of the resolver has a
+ * part in it.
+ *
+ * /etc/iamlogin/local-groups   one name a line; empty lines and lines that begin with # say nothing
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define LOCAL_GROUPS_MAX 64
+
+/*
+ * The gids of the listed groups that exist; never 0. Their count; 0 as well when there is no list,
+ * or one that somebody else than root could have written.
+ */
+uint32_t local_groups_read(uint32_t gids[LOCAL_GROUPS_MAX]);

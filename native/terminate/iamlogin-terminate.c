@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one thing that iamlogin does as root on the resolver's word: end the sessions and processes
+ * of a uid. systemd starts it for each connection to its socket, which only the user iamlogin may
+ * open. It decides by itself whose uids may be ended: never a local user's, never the system's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "processes.h"
+#include "valid.h"
+
+enum { PATIENCE_MS = 2000, UID_LOWEST = 65536 /* the least ids.min that the configuration allows */ };
+
+static const char help[] =
+        "usage: iamlogin-terminate < REQUEST\n"
+        "Reads one uid, decimal, from standard input and ends every session and process of it, if it is\n"
+        "one that iamlogin gives out (65536 and more, and in no line of /etc/passwd). Prints \"ended "
+        "COUNT\"\n"
+        "or \"refused REASON\". Started by iamlogin-terminate.socket; needs root.\n"
+        "\n"
+        "Example:\n"
+        "  echo 1950171475 | iamlogin-terminate\n";
+
+static const char *passwd_file(void)
+{
+#ifdef IAMLOGIN_TEST_PATHS
+        const char *test = secure_getenv("IAMLOGIN_PASSWD_FILE");
+        if (test != NULL)
+                return test;
+#endif
+        return "/etc/passwd";
+}
+
+/* 1 local, 0 not, -errno: then nobody is ended. */
+static int is_local(uint32_t uid)
+{
+        FILE *file = fopen(passwd_file(), "re");
+        CLEANUP_FREE char *line = NULL;
+        size_t size = 0;
+        int found = 0;
+
+        if (file == NULL)
+                return -errno;
+        while (getline(&line, &size, file) > 0) {
+                unsigned long id;
+                char *name = strchr(line, ':');
+                char *password = name == NULL ? NULL : strchr(name + 1, ':');
+                char *end = NULL;
+                if (password == NULL)
+                        continue;
+                id = strtoul(password + 1, &end, 10);
+                if (end != password + 1 && *end == ':' && id == uid)
+                        found = 1;
+        }
+        fclose(file);
+        return found;
+}
+
+static int read_uid(uint32_t *ret_uid)
+{
+        char line[16] = "";
+        char *end = NULL;
+
+        if (fgets(line, sizeof(line), stdin) == NULL || line[0] < '0' || line[0] > '9')
+                return -EINVAL;
+        errno = 0;
+        unsigned long long uid = strtoull(line, &end, 10);
+        if (errno != 0 || *end != '\n' || uid > UINT32_MAX)
+                return -EINVAL;
+        *ret_uid = (uint32_t) uid;
+        return 0;
+}
+
+/* logind ends what signals to the user's own processes leave: scopes, the user's manager. */
+static void ask_logind(uint32_t uid)
+{
+        char text[16], path[64];
+        char *const command[] = {(char *) "loginctl", (char *) "terminate-user", text, NULL};
+        char *const environment[] = {(char *) "PATH=/usr/bin:/bin", NULL};
+        posix_spawn_file_actions_t actions;
+        pid_t child;
+
+        (void) snprintf(text, sizeof(text), "%u", uid);
+        (void) snprintf(path, sizeof(path), "/run/systemd/users/%u", uid);
+        if (access(path, F_OK) < 0 || posix_spawn_file_actions_init(&actions) != 0)
+                return;
+        /* Its words are not for the resolver. */
+        if (posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
+            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
+            posix_spawn(&child, "/usr/bin/loginctl", &actions, NULL, command, environment) == 0)
+                while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        posix_spawn_file_actions_destroy(&actions);
+}
+
+/* Gently first: a shell that is hung up lets sshd close the session as it should, and PAM hear of it. */
+static int end_all(uint32_t uid)
+{
+        int count = processes_signal(uid, BECAME_OTHERS, SIGHUP);
+
+        if (count < 0)
+                return count;
+        int owned = processes_signal(uid, OWNED, SIGHUP);
+        if (owned < 0)
+                return owned;
+        (void) processes_signal(uid, OWNED, SIGTERM);
+        (void) processes_signal(uid, OWNED, SIGCONT);
+        (void) processes_await(uid, PATIENCE_MS);
+        ask_logind(uid);
+        for (int tries = 0; tries < 5; tries++) {
+                int others = processes_signal(uid, BECAME_OTHERS, SIGKILL);
+                int left = processes_signal(uid, OWNED, SIGKILL);
+                if (left < 0)
+                        return left;
+                if (left == 0 && others <= 0)
+                        break;
+                (void) processes_await(uid, PATIENCE_MS);
+        }
+        return processes_signal(uid, OWNED, 0) > 0 ? -EBUSY : count + owned;
+}
+
+int main(int argc, char **argv)
+{
+        uint32_t uid;
+
+        signal(SIGPIPE, SIG_IGN);
+        if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+                fputs(help, stdout);
+                return EXIT_SUCCESS;
+        }
+        if (argc != 1) {
+                fputs(help, stderr);
+                return 2;
+        }
+        if (read_uid(&uid) < 0) {
+                puts("refused: no uid");
+                return EXIT_FAILURE;
+        }
+        if (uid < UID_LOWEST || !valid_id(uid)) {
+                puts("refused: not an id of iamlogin's");
+                return EXIT_FAILURE;
+        }
+        int r = is_local(uid);
+        if (r != 0) {
+                puts(r > 0 ? "refused: a local user's" : "refused: /etc/passwd can't be read");
+                return EXIT_FAILURE;
+        }
+        r = end_all(uid);
+        if (r < 0) {
+                printf("refused: %s\n", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        printf("ended %d\n", r);
+        return EXIT_SUCCESS;
+}

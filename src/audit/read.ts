@@ -1,0 +1,99 @@
+// Audit events read back: journal entries and lines of the file, as one kind of row. Pure.
+import { z } from 'zod'
+
+/** An event as it is shown; `document` is the ECS one, or what the door wrote while alone. */
+export type AuditRow = {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly action: string
+  readonly user: string
+  readonly iamUser: string
+  readonly from: string
+  readonly key: string
+  readonly reason: string
+  /** Written by the PAM module itself: no resolver answered. */
+  readonly unreported: boolean
+  readonly document: Readonly<Record<string, unknown>>
+}
+
+const ecs = z.looseObject({
+  '@timestamp': z.string(),
+  event: z.looseObject({ action: z.string(), reason: z.string().optional() }),
+  user: z
+    .looseObject({
+      name: z.string().optional(),
+      id: z.string().optional(),
+      effective: z.looseObject({ name: z.string().optional() }).optional(),
+    })
+    .optional(),
+  source: z.looseObject({ address: z.string().optional() }).optional(),
+  iamlogin: z
+    .looseObject({
+      key: z.looseObject({ id: z.string().optional(), fingerprint: z.string() }).optional(),
+      rule: z.string().optional(),
+    })
+    .optional(),
+})
+
+const entry = z.looseObject({
+  __REALTIME_TIMESTAMP: z.string(),
+  IAMLOGIN_EVENT: z.string().optional(),
+  IAMLOGIN_ACTION: z.string(),
+  IAMLOGIN_USER: z.string().optional(),
+  IAMLOGIN_RUSER: z.string().optional(),
+  IAMLOGIN_ARN: z.string().optional(),
+  IAMLOGIN_RHOST: z.string().optional(),
+  IAMLOGIN_KEY_FINGERPRINT: z.string().optional(),
+  IAMLOGIN_RULE: z.string().optional(),
+})
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** A line of audit.file; undefined for what is no event, such as a torn line. */
+export function rowOfLine(line: string): AuditRow | undefined {
+  const decoded = ecs.safeParse(parse(line))
+  if (!decoded.success) return undefined
+  const { data } = decoded
+  const key = data.iamlogin?.key
+  return {
+    at: Date.parse(data['@timestamp']),
+    action: data.event.action,
+    user: data.user?.effective?.name ?? '',
+    iamUser: data.user?.id === undefined ? '' : (data.user.name ?? ''),
+    from: data.source?.address ?? '',
+    key: key?.id ?? key?.fingerprint ?? '',
+    reason: data.event.reason ?? '',
+    unreported: false,
+    document: data,
+  }
+}
+
+/** A line of `journalctl -o json`; undefined for entries that are no event. */
+export function rowOfEntry(line: string): AuditRow | undefined {
+  const decoded = entry.safeParse(parse(line))
+  if (!decoded.success) return undefined
+  const { data } = decoded
+  if (data.IAMLOGIN_EVENT !== undefined) return rowOfLine(data.IAMLOGIN_EVENT)
+  return {
+    at: Number(data.__REALTIME_TIMESTAMP) / 1_000,
+    action: data.IAMLOGIN_ACTION,
+    user: data.IAMLOGIN_USER ?? '',
+    iamUser: data.IAMLOGIN_ARN?.split('/').at(-1) ?? '',
+    from: data.IAMLOGIN_RHOST ?? '',
+    key: data.IAMLOGIN_KEY_FINGERPRINT ?? '',
+    reason: data.IAMLOGIN_RULE ?? '',
+    unreported: true,
+    document: data,
+  }
+}
+
+/** Whether a row is about `user`, a Linux or an IAM name; everything is about nobody in particular. */
+export function concerns(row: AuditRow, user: string | undefined): boolean {
+  return user === undefined || row.user === user || row.iamUser === user
+}

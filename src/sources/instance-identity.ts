@@ -1,0 +1,23 @@
+// Which instance this is, for audit events: the instance identity document of IMDSv2.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
+import { MetadataService } from '@aws-sdk/ec2-metadata-service'
+import { z } from 'zod'
+import type { Cloud } from '../directory/types.ts'
+
+const document = z.object({
+  accountId: z.string(),
+  instanceId: z.string(),
+  region: z.string(),
+  availabilityZone: z.string(),
+})
+
+/** Undefined where there is no instance metadata: off EC2, or switched off. */
+export async function readInstanceIdentity(): Promise<Cloud | undefined> {
+  try {
+    const metadata = new MetadataService({ httpOptions: { timeout: 1_000 } })
+    const text = await metadata.request('/latest/dynamic/instance-identity/document', {})
+    return document.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}

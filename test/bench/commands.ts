@@ -1,0 +1,35 @@
+// What sshd waits for: the key command, beside what scripts of this kind start.
+import { startMachine } from '../support/machine.ts'
+import { installTool, measure } from './measure.ts'
+import type { Row } from './report.ts'
+
+const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzxaWLU4GYbOrnSWbvWRyhPKBjaY6nGWO4wsbr89PQZ'
+
+/** Times whole processes, from fork to exit. */
+export async function compareCommands(runs: number): Promise<readonly Row[]> {
+  const machine = await startMachine()
+  try {
+    installTool(machine)
+    machine.write(
+      '/etc/iamlogin/directory.toml',
+      `[[user]]\nname = "user1"\nkeys = ["${publicKey}"]\n[[group]]\nname = "team"\nmembers = ["user1"]\n`,
+    )
+    machine.write(
+      '/etc/iamlogin/iamlogin.toml',
+      '[source]\nkind = "file"\npath = "/etc/iamlogin/directory.toml"\n[keys]\nttl = "1h"\n[access]\ngroups = ["team"]\n[audit]\njournal = false\n',
+    )
+    await machine.startResolver()
+    const uid = (await machine.runAsync('id -u user1')).stdout.trim()
+    const key = `/usr/libexec/iamlogin/iamlogin-authorized-keys user1 ${uid} ${publicKey}`
+    const time = async (contender: string, count: number, command: string): Promise<Row> => ({
+      ...{ contender, op: 'run', users: 1, processes: 1 },
+      ...(await measure(machine, `spawn --runs ${count} -- ${command}`)),
+    })
+    return [
+      await time('key command, keys cached', runs, key),
+      await time('aws --version', 10, '/usr/bin/aws --version'),
+    ]
+  } finally {
+    await machine.stop()
+  }
+}
