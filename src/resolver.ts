@@ -198,12 +198,13 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     clock,
     audit,
   })
-  const sessions = createSessions({ view, local, keysOf: keys.of, audit })
+  const sessions = createSessions({ view, local, opened: door.opened, keysOf: keys.of, audit })
   const revoker = createRevoker({
     view,
     liveUids: deps.liveUids,
     keysOf: keys.of,
     terminate: deps.terminate,
+    abandon: sessions.abandon,
     onRevoke: config.sessions.onRevoke,
     requireMfa: config.access.requireMfa,
     audit,

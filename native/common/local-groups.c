@@ -33,10 +33,13 @@ static int read_list(char text[LIST_MAX])
 {
         const char *path = path_of("/etc/iamlogin/local-groups", "IAMLOGIN_LOCAL_GROUPS");
         CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        struct statx file;
+        struct statx file = {.stx_mask = 0};
         size_t length = 0;
 
-        if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &file) < 0)
+        text[0] = '\0';
+        if (fd < 0)
+                return -errno;
+        if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &file) < 0)
                 return -errno;
         if (!S_ISREG(file.stx_mode) || file.stx_uid != 0 || (file.stx_mode & (S_IWGRP | S_IWOTH)) != 0)
                 return -EPERM;

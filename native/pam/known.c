@@ -42,7 +42,8 @@ static void copy(const struct view *view, char text[KNOWN_TEXT_MAX])
 {
         size_t length = view->length < KNOWN_TEXT_MAX ? view->length : KNOWN_TEXT_MAX - 1;
 
-        memcpy(text, view->data, length);
+        if (length > 0)
+                memcpy(text, view->data, length);
         text[length] = '\0';
 }
 
@@ -60,8 +61,8 @@ int known_find(const char *name, struct known_person *ret_person)
 {
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         struct known_person person = {.uid = 0};
-        struct passwd_record record;
-        struct view user_id, arn;
+        struct passwd_record record = {.uid = 0};
+        struct view user_id = {NULL, 0}, arn = {NULL, 0};
         struct reader payload;
 
         int r = snapshot_acquire(&snapshot);

@@ -22,14 +22,16 @@ int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 
         (void) flags;
         int r = visit_read(pamh, &visit);
-        return r == PAM_SUCCESS ? door_ask(pamh, &visit, &options) : r;
+        if (r != PAM_SUCCESS)
+                return r;
+        return visit_is_person(&visit) ? door_ask(pamh, &visit, &options) : PAM_IGNORE;
 }
 
 static int session(pam_handle_t *pamh, bool is_open)
 {
         struct visit visit;
 
-        if (visit_read(pamh, &visit) != PAM_SUCCESS)
+        if (visit_read(pamh, &visit) != PAM_SUCCESS || !visit_is_person(&visit))
                 return PAM_IGNORE;
         return report_session(pamh, &visit, is_open) ? PAM_SUCCESS : PAM_IGNORE;
 }

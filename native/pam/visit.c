@@ -34,6 +34,11 @@ int visit_read(pam_handle_t *pam, struct visit *ret_visit)
         return PAM_SUCCESS;
 }
 
+bool visit_is_person(const struct visit *visit)
+{
+        return strcmp(visit->service, "systemd-user") != 0;
+}
+
 struct options options_read(pam_handle_t *pam, int argc, const char **argv)
 {
         struct options options = {false, false};

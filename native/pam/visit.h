@@ -25,5 +25,11 @@ struct options {
 /* PAM_SUCCESS, or what pam_get_user(3) says. */
 int visit_read(pam_handle_t *pam, struct visit *ret_visit);
 
+/*
+ * Whether somebody comes through a door at all: the user's own systemd manager is started by logind
+ * for a session that was let in and reported already.
+ */
+bool visit_is_person(const struct visit *visit);
+
 /* Unknown words are told and ignored: a typing error must not lock a host. */
 struct options options_read(pam_handle_t *pam, int argc, const char **argv);

@@ -46,32 +46,55 @@ static int read_text(int folder, const char *name, char text[FILE_MAX])
         return 0;
 }
 
+/* The next decimal number; moves on behind it. */
+static int read_number(const char **text, long long *ret_number)
+{
+        char *end = NULL;
+
+        errno = 0;
+        long long number = strtoll(*text, &end, 10);
+        if (end == *text || errno != 0)
+                return -EBADMSG;
+        *text = end;
+        *ret_number = number;
+        return 0;
+}
+
 static int read_process(int folder, struct process *ret_process)
 {
         struct process process = {.login_uid = UINT32_MAX};
         char text[FILE_MAX];
-        int tty = 0;
+        long long number = 0;
 
         int r = read_text(folder, "status", text);
         if (r < 0)
                 return r;
-        const char *line = strstr(text, "\nUid:");
-        if (line == NULL ||
-            sscanf(line, "\nUid: %u %u %u", &process.uids[0], &process.uids[1], &process.uids[2]) != 3)
+        const char *at = strstr(text, "\nUid:");
+        if (at == NULL)
                 return -EBADMSG;
+        at += strlen("\nUid:");
+        for (size_t i = 0; r == 0 && i < 3; i++) {
+                r = read_number(&at, &number);
+                process.uids[i] = (uint32_t) number;
+        }
         /* Not every kernel has it. */
-        if (read_text(folder, "loginuid", text) == 0)
-                (void) sscanf(text, "%u", &process.login_uid);
-        r = read_text(folder, "stat", text);
+        at = text;
+        if (r == 0 && read_text(folder, "loginuid", text) == 0 && read_number(&at, &number) == 0)
+                process.login_uid = (uint32_t) number;
+        if (r == 0)
+                r = read_text(folder, "stat", text);
         if (r < 0)
                 return r;
-        /* The name in parentheses may hold anything, parentheses too. */
-        const char *rest = strrchr(text, ')');
-        if (rest == NULL || sscanf(rest, ") %*c %*d %*d %*d %d", &tty) != 1)
+        /* "pid (name) state ppid pgrp session tty": the name may hold anything, parentheses too. */
+        at = strrchr(text, ')');
+        if (at == NULL || strlen(at) < 4)
                 return -EBADMSG;
-        process.has_terminal = tty != 0;
+        at += 3;
+        for (int field = 0; r == 0 && field < 4; field++)
+                r = read_number(&at, &number);
+        process.has_terminal = number != 0;
         *ret_process = process;
-        return 0;
+        return r;
 }
 
 static bool is_wanted(const struct process *process, uint32_t uid, enum whose whose)
@@ -89,7 +112,7 @@ static int visit(int proc, const char *name, uint32_t uid, enum whose whose, int
 {
         CLEANUP_CLOSE int folder = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct process process;
-        pid_t pid = (pid_t) atoi(name);
+        pid_t pid = (pid_t) strtol(name, NULL, 10);
 
         if (folder < 0 || pid <= 1 || pid == getpid() || read_process(folder, &process) < 0 ||
             !is_wanted(&process, uid, whose))

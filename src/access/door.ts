@@ -1,4 +1,5 @@
 // The questions asked at the door: which keys open it, and may this person enter now.
+import { LRUCache } from 'lru-cache'
 import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts'
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
@@ -31,7 +32,11 @@ export type KeysQuestion = {
 export type Door = {
   readonly authorizedKeys: (question: KeysQuestion) => Promise<KeysAnswer>
   readonly account: (user: string, door: AuditDoor) => Promise<AccountAnswer>
+  /** Whose key opened the door a moment ago, by fingerprint: it may be gone by now. */
+  readonly opened: (fingerprint: string) => Opened | undefined
 }
+
+export type Opened = { readonly person: SourceUser; readonly keyId: string }
 
 /** What the door sees of the directory; handed in, so that this room knows no store. */
 export type DoorView = {
@@ -57,6 +62,9 @@ const sharedPeopleMax = 1000
 const sharedConcurrency = 5
 /** sshd asks twice for one login: the second is no second event. */
 const repeatMs = 5_000
+/** From the key to the session: sshd's LoginGraceTime, and room. */
+const openedMs = 300_000
+const openedMax = 10_000
 
 type Found = { readonly key: AuthorizedKey; readonly person: SourceUser }
 type Collected =
@@ -77,6 +85,7 @@ function flawOf(
 export function createDoor(deps: DoorDeps): Door {
   const { clock, audit } = deps
   const told = new Map<string, number>()
+  const opened = new LRUCache<string, Opened>({ max: openedMax, ttl: openedMs, perf: clock })
 
   const expired = (view: DoorView): boolean => clock.now() - view.readAt > deps.offlineMs
 
@@ -170,6 +179,7 @@ export function createDoor(deps: DoorDeps): Door {
       return { status: 'success', lines: [], stale }
     }
     const { key, person } = match
+    opened.set(key.fingerprint, { person, keyId: key.id })
     tellKey('key-offered', {
       subject: { ...subject, person },
       key: { fingerprint: key.fingerprint, type: key.type, id: key.id },
@@ -223,6 +233,7 @@ export function createDoor(deps: DoorDeps): Door {
 
   return {
     authorizedKeys,
+    opened: (fingerprint) => opened.get(fingerprint),
     account: async (user, door) => {
       const { subject, ...answer } = await decide(user)
       if (answer.verdict === 'allow' || answer.verdict === 'deny')

@@ -6,6 +6,7 @@ import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { DoorView } from './door.ts'
+import type { Sessions } from './session.ts'
 
 export type Revoker = {
   /** Looks at everybody who lives here; `before` names those who are gone. */
@@ -19,12 +20,17 @@ export type RevokeDeps = {
   readonly keysOf: KeyLookup['of']
   /** Ends every session and process of a uid; the number of processes that were told. */
   readonly terminate: (uid: number) => Promise<number>
+  /** Ends in the book of sessions what the processes did not report themselves. */
+  readonly abandon: Sessions['abandon']
   readonly onRevoke: 'terminate' | 'keep'
   readonly requireMfa: boolean
   readonly audit: Audit
   readonly clock: Clock
   readonly log: Log
 }
+
+/** How long sshd and its like may take to close a session whose processes are gone. */
+const reportMs = 2_000
 
 type Lost = { readonly subject: AuditSubject; readonly reason: string }
 
@@ -102,6 +108,11 @@ export function createRevoker(deps: RevokeDeps): Revoker {
     try {
       await deps.terminate(uid)
       tell(lost, 'terminated')
+      const { person } = lost.subject
+      if (person === undefined) return
+      deps.clock.after(reportMs, () => {
+        deps.abandon(person, deps.clock.now())
+      })
     } catch (error) {
       deps.log.error(
         { err: error, uid },

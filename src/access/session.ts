@@ -1,29 +1,37 @@
 // Sessions as PAM reports them: opened, closed, and with which key.
+import { LRUCache } from 'lru-cache'
 import type { Audit, AuditKey, AuditSubject } from '../audit/event.ts'
 import type { LocalAccounts, SourceUser } from '../directory/types.ts'
 import { fingerprintOf } from '../keys/authorized-key.ts'
 import type { PersonKeys } from '../keys/lookup.ts'
 import type { SessionFields } from '../wire/codec.ts'
-import type { DoorView } from './door.ts'
+import type { Door, DoorView } from './door.ts'
 
 export type Sessions = {
   readonly open: (fields: SessionFields) => Promise<void>
   readonly close: (fields: SessionFields) => Promise<void>
   readonly live: () => number
+  /** Ends in the book what a person's terminated processes could not report any more. */
+  readonly abandon: (person: SourceUser, at: number) => void
 }
 
 export type SessionDeps = {
   readonly view: () => DoorView | undefined
   readonly local: () => LocalAccounts
+  /** Whose key opened the door a moment ago. */
+  readonly opened: Door['opened']
   readonly keysOf: (user: SourceUser) => Promise<PersonKeys>
   readonly audit: Audit
 }
 
 type Live = {
-  readonly openedUs: bigint
+  readonly fields: SessionFields
   readonly subject: AuditSubject
   readonly key: AuditKey | undefined
 }
+
+/** Sessions that were ended in the book: a late report of the same is no second end. */
+const closedMax = 10_000
 
 /** The first public key of SSH_AUTH_INFO_0: lines `publickey TYPE BLOB`; sshd(8). */
 export function keyOfAuthInfo(
@@ -41,6 +49,7 @@ function openedAt(session: string): bigint | undefined {
 /** Makes the book of sessions. */
 export function createSessions(deps: SessionDeps): Sessions {
   const live = new Map<string, Live>()
+  const closed = new LRUCache<string, true>({ max: closedMax })
 
   const identify = async (
     fields: SessionFields,
@@ -65,6 +74,12 @@ export function createSessions(deps: SessionDeps): Sessions {
         subject: account === undefined ? base : { ...base, person: account.user },
       }
     const fingerprint = fingerprintOf(used.blob)
+    const opened = deps.opened(fingerprint)
+    if (opened !== undefined && people.some(({ id }) => id === opened.person.id))
+      return {
+        subject: { ...base, person: opened.person },
+        key: { fingerprint, type: used.type, id: opened.keyId },
+      }
     for (const person of people) {
       const answer = await deps.keysOf(person)
       const key =
@@ -82,12 +97,32 @@ export function createSessions(deps: SessionDeps): Sessions {
 
   const doorOf = ({ service, tty, rhost, ruser }: SessionFields) => ({ service, tty, rhost, ruser })
 
+  const tellClose = (
+    fields: SessionFields,
+    who: { readonly subject: AuditSubject; readonly key: AuditKey | undefined },
+    at: number,
+  ): void => {
+    const openedUs = live.get(fields.session)?.fields.timeUs ?? openedAt(fields.session)
+    live.delete(fields.session)
+    closed.set(fields.session, true)
+    deps.audit({
+      action: 'session-close',
+      at,
+      subject: who.subject,
+      door: doorOf(fields),
+      session: fields.session,
+      pid: fields.pid,
+      ...(who.key === undefined ? {} : { key: who.key }),
+      ...(openedUs === undefined ? {} : { durationMs: at - Number(openedUs / 1000n) }),
+    })
+  }
+
   return {
     live: () => live.size,
     open: async (fields) => {
       const who = await identify(fields)
       if (who === undefined) return
-      live.set(fields.session, { openedUs: fields.timeUs, ...who })
+      live.set(fields.session, { fields, ...who })
       deps.audit({
         action: fields.service.startsWith('sudo') ? 'sudo' : 'session-open',
         at: Number(fields.timeUs / 1000n),
@@ -99,28 +134,18 @@ export function createSessions(deps: SessionDeps): Sessions {
       })
     },
     close: async (fields) => {
-      const opened = live.get(fields.session)
-      live.delete(fields.session)
+      if (closed.has(fields.session)) return
       const isLocal = deps.local().users.has(fields.user)
       // Somebody whose account went meanwhile: the end of the session is told all the same.
       const who =
-        opened ??
+        live.get(fields.session) ??
         (await identify(fields)) ??
         (isLocal ? undefined : { subject: { linuxUser: fields.user }, key: undefined })
-      if (who === undefined) return
-      const openedUs = opened?.openedUs ?? openedAt(fields.session)
-      deps.audit({
-        action: 'session-close',
-        at: Number(fields.timeUs / 1000n),
-        subject: who.subject,
-        door: doorOf(fields),
-        session: fields.session,
-        pid: fields.pid,
-        ...(who.key === undefined ? {} : { key: who.key }),
-        ...(openedUs === undefined
-          ? {}
-          : { durationMs: Number((fields.timeUs - openedUs) / 1000n) }),
-      })
+      if (who !== undefined) tellClose(fields, who, Number(fields.timeUs / 1000n))
+    },
+    abandon: (person, at) => {
+      for (const session of [...live.values()])
+        if (session.subject.person?.id === person.id) tellClose(session.fields, session, at)
     },
   }
 }

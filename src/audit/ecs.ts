@@ -61,14 +61,14 @@ function sentence(event: AuditEvent): string {
   switch (event.action) {
     case 'login-allowed':
     case 'login-refused':
-      return `${event.subject.linuxUser}: ${event.action} (${event.rule}) by ${event.door.service} from ${event.door.rhost}`
+      return `${event.subject.linuxUser}: ${event.action} (${event.rule}) by ${event.door.service} from ${event.door.rhost || 'this host'}`
     case 'key-offered':
     case 'key-refused':
       return `${event.subject.linuxUser}: ${event.action} ${event.key.fingerprint}: ${event.reason}`
     case 'session-open':
     case 'session-close':
     case 'sudo':
-      return `${event.subject.linuxUser}: ${event.action} ${event.door.service} from ${event.door.rhost}`
+      return `${event.subject.linuxUser}: ${event.action} ${event.door.service} from ${event.door.rhost || 'this host'}`
     case 'access-lost':
       return `${event.subject.linuxUser}: ${event.action}: ${event.reason}; sessions ${event.sessions}`
     case 'directory-changed':

@@ -11,6 +11,8 @@ export type AuditRow = {
   readonly from: string
   readonly key: string
   readonly reason: string
+  /** Every name that stands in it: Linux users, the IAM user, who asked. */
+  readonly names: readonly string[]
   /** Written by the PAM module itself: no resolver answered. */
   readonly unreported: boolean
   readonly document: Readonly<Record<string, unknown>>
@@ -26,6 +28,7 @@ const ecs = z.looseObject({
       effective: z.looseObject({ name: z.string().optional() }).optional(),
     })
     .optional(),
+  related: z.looseObject({ user: z.array(z.string()) }).optional(),
   source: z.looseObject({ address: z.string().optional() }).optional(),
   iamlogin: z
     .looseObject({
@@ -69,6 +72,7 @@ export function rowOfLine(line: string): AuditRow | undefined {
     from: data.source?.address ?? '',
     key: key?.id ?? key?.fingerprint ?? '',
     reason: data.event.reason ?? '',
+    names: data.related?.user ?? [],
     unreported: false,
     document: data,
   }
@@ -80,20 +84,22 @@ export function rowOfEntry(line: string): AuditRow | undefined {
   if (!decoded.success) return undefined
   const { data } = decoded
   if (data.IAMLOGIN_EVENT !== undefined) return rowOfLine(data.IAMLOGIN_EVENT)
+  const iamUser = data.IAMLOGIN_ARN?.split('/').at(-1) ?? ''
   return {
     at: Number(data.__REALTIME_TIMESTAMP) / 1_000,
     action: data.IAMLOGIN_ACTION,
     user: data.IAMLOGIN_USER ?? '',
-    iamUser: data.IAMLOGIN_ARN?.split('/').at(-1) ?? '',
+    iamUser,
     from: data.IAMLOGIN_RHOST ?? '',
     key: data.IAMLOGIN_KEY_FINGERPRINT ?? '',
     reason: data.IAMLOGIN_RULE ?? '',
+    names: [data.IAMLOGIN_USER ?? '', data.IAMLOGIN_RUSER ?? '', iamUser],
     unreported: true,
     document: data,
   }
 }
 
-/** Whether a row is about `user`, a Linux or an IAM name; everything is about nobody in particular. */
+/** Whether `user`, a Linux or an IAM name, stands in it; every row is for nobody in particular. */
 export function concerns(row: AuditRow, user: string | undefined): boolean {
-  return user === undefined || row.user === user || row.iamUser === user
+  return user === undefined || row.names.includes(user)
 }

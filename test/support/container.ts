@@ -86,6 +86,7 @@ printf 'Port %s\\nListenAddress 127.0.0.1\\nPasswordAuthentication no\\nLogLevel
 printf '[Service]\\nEnvironment=AWS_ACCESS_KEY_ID=AKIATEST AWS_SECRET_ACCESS_KEY=secret AWS_EC2_METADATA_DISABLED=true\\n' \\
   > etc/systemd/system/iamlogind.service.d/test.conf
 mkdir -p var/log/journal
+echo "127.0.0.1 localhost $(hostname)" > etc/hosts
 chroot . pam-auth-update --package --enable iamlogin mkhomedir
 for unit in systemd-networkd systemd-resolved systemd-timesyncd rsyslog; do ln -sf /dev/null "etc/systemd/system/$unit.service"; done
 mkdir -p etc/systemd/system/sockets.target.wants etc/systemd/system/multi-user.target.wants
