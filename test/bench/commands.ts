@@ -25,9 +25,17 @@ export async function compareCommands(runs: number): Promise<readonly Row[]> {
       ...{ contender, op: 'run', users: 1, processes: 1 },
       ...(await measure(machine, `spawn --runs ${count} -- ${command}`)),
     })
+    const unix = 'account required pam_unix.so\nsession required pam_unix.so\n'
+    const ours = (kind: string): string => `${kind} required pam_iamlogin.so\n`
+    machine.write('/etc/pam.d/bench-unix', unix)
+    machine.write('/etc/pam.d/bench-both', `${unix}${ours('account')}${ours('session')}`)
+    const visit = (service: string): string =>
+      `/usr/bin/pamtester ${service} user1 acct_mgmt open_session close_session`
     return [
       await time('key command, keys cached', runs, key),
       await time('aws --version', 10, '/usr/bin/aws --version'),
+      await time('PAM: pam_unix', runs, visit('bench-unix')),
+      await time('PAM: pam_unix and pam_iamlogin', runs, visit('bench-both')),
     ]
   } finally {
     await machine.stop()

@@ -86,6 +86,15 @@ const targets: readonly Target[] = [
   ),
   ...ratio('key command / aws --version', commands[0]?.p50Us, commands[1]?.p50Us, 1 / 50),
 ]
+// Milliseconds that the module adds to a login, against the 5 that it may.
+const [, , pamUnix, pamBoth] = commands
+const pamTargets = ratio(
+  'PAM: what pam_iamlogin adds / 5 ms',
+  pamBoth === undefined || pamUnix === undefined ? undefined : pamBoth.p50Us - pamUnix.p50Us,
+  5_000,
+  1,
+)
+const all = [...targets, ...pamTargets]
 const facts = [
   {
     fact: 'machine',
@@ -94,11 +103,11 @@ const facts = [
   ...small.facts,
   ...large.facts,
 ]
-process.stdout.write(`${reportText(rows, targets, facts)}\n`)
+process.stdout.write(`${reportText(rows, all, facts)}\n`)
 if (!quick) {
   writeFileSync(
     join(project, 'bench.json'),
-    `${JSON.stringify({ facts, rows, targets }, null, 2)}\n`,
+    `${JSON.stringify({ facts, rows, targets: all }, null, 2)}\n`,
   )
   const bars = lookups
     .filter(({ op, processes }) => op === 'getpwnam' && processes === 1)
@@ -114,4 +123,4 @@ if (!quick) {
     chart(`getpwnam, ${few} users and 300 groups: time of one lookup`, bars),
   )
 }
-if (process.argv.includes('--check') && targets.some((target) => !target.met)) process.exitCode = 1
+if (process.argv.includes('--check') && all.some((target) => !target.met)) process.exitCode = 1
