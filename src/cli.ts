@@ -2,7 +2,7 @@
 // iamlogin: argv -> one command, its exit code; nothing else.
 import { Command, CommanderError } from 'commander'
 import { audit } from './cli/audit-command.ts'
-import { configCheck, configLocalGroups, configShow, policy } from './cli/config-commands.ts'
+import { configCheck, configGrants, configShow, policy } from './cli/config-commands.ts'
 import { explain, groups, keys, refresh, status, users } from './cli/directory-commands.ts'
 import type { Output } from './cli/print.ts'
 import { createAsk } from './cli/resolver-client.ts'
@@ -118,13 +118,13 @@ command(
 )
 command(
   config,
-  'local-groups',
+  'grants',
   {
-    summary: 'the local groups that every IAM user is a member of, as the list that root keeps',
-    example: 'iamlogin config local-groups --write',
+    summary: 'the local groups and the shared accounts that root hands out to IAM users',
+    example: 'iamlogin config grants --write',
   },
-  (output, _args, options) => configLocalGroups(output, paths.config, options['write'] === true),
-).option('--write', 'put the list in /etc/iamlogin/local-groups; needs root')
+  (output, _args, options) => configGrants(output, paths.config, options['write'] === true),
+).option('--write', 'put them in /etc/iamlogin/local-groups and shared-accounts; needs root')
 command(
   program,
   'audit',

@@ -12,6 +12,7 @@ import { ConfigError, ResolverError } from './errors.ts'
 import { createNotifiers } from './notify/create.ts'
 import { loadAddon } from './platform/addon.ts'
 import { systemClock } from './platform/clock.ts'
+import { grantsOf, missingGrants } from './platform/grants.ts'
 import { createLogger } from './platform/logger.ts'
 import { createNotify } from './platform/notify.ts'
 import { readLiveUids } from './platform/processes.ts'
@@ -91,6 +92,7 @@ async function run(): Promise<void> {
   if (process.env['AWS_EC2_METADATA_DISABLED'] !== 'true') void identify()
 
   const start = async ({ config }: LoadedConfig): Promise<Resolver> => {
+    for (const sentence of missingGrants(grantsOf(config.access))) log.warn({}, sentence)
     const host = { name: hostname(), cloud: () => cloud }
     const { sendDatagram } = addon
     const sink = createAudit({ config: config.audit, host, sendDatagram, log })

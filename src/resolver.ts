@@ -8,8 +8,10 @@ import type { Config } from './config/config.ts'
 import type { Paths } from './config/paths.ts'
 import { startControl } from './control/control.ts'
 import type { Directory, DirectoryRules } from './directory/types.ts'
+import { createKeyKeeper } from './keys/keeper.ts'
 import { createKeyLookup } from './keys/lookup.ts'
-import { createKeysFile, type SavedCredentials } from './keys/state.ts'
+import { publishedSteps } from './keys/published.ts'
+import { createKeysFile } from './keys/state.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import type { Addon } from './platform/addon.ts'
 import type { Clock } from './platform/clock.ts'
@@ -86,36 +88,6 @@ async function tolerant<T>(load: Promise<T>, otherwise: T, log: Log): Promise<T>
   }
 }
 
-/** Writes the keys a moment after they changed, and at the end; one write at a time. */
-function createKeySaver(
-  save: (people: readonly SavedCredentials[]) => Promise<void>,
-  clock: Clock,
-  log: Log,
-) {
-  let pending: (() => readonly SavedCredentials[]) | undefined
-  let writing: Promise<void> = Promise.resolve()
-  const write = async (): Promise<void> => {
-    const all = pending
-    pending = undefined
-    if (all === undefined) return
-    await save(all()).catch((error: unknown) => {
-      log.error(
-        { err: error },
-        'saving the keys failed: a restart while the source is away would not know them',
-      )
-    })
-  }
-  // The end of the process must wait for a write that a timer began.
-  const flush = (): Promise<void> => (writing = writing.then(write))
-  return {
-    flush,
-    changed: (all: () => readonly SavedCredentials[]): void => {
-      if (pending === undefined) clock.after(keysSaveDelayMs, () => void flush())
-      pending = all
-    },
-  }
-}
-
 const opNames = new Map<number, string>(Object.entries(op).map(([name, code]) => [code, name]))
 const statusNames = new Map<number, string>(
   Object.entries(status).map(([name, code]) => [code, name]),
@@ -165,20 +137,41 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       onRead(before)
     },
   })
-  const saved = await tolerant(stateFile.load(), undefined, log)
-  if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)
-
-  const saver = createKeySaver((people) => keysFile.save(people), clock, log)
+  const { offlineMs } = config.source
+  const keeper = createKeyKeeper({
+    save: () => keysFile.save(keys.all()),
+    publish: async () => {
+      const current = store.current()
+      if (current === undefined) return
+      const { directory, index } = current
+      const { requireMfa } = config.access
+      const people = keys.all()
+      const known = { directory, index, local: local(), people, keys: config.keys, requireMfa }
+      await keysFile.publish(
+        await inTurns(publishedSteps({ ...known, offlineMs, now: clock.now() })),
+      )
+    },
+    clock,
+    log,
+    delayMs: keysSaveDelayMs,
+    confirmMs,
+  })
   const keys = createKeyLookup({
     fetchCredentials: source.fetchCredentials,
     keys: config.keys,
-    offlineMs: config.source.offlineMs,
+    offlineMs,
     budgetMs: doorBudgetMs,
     clock,
     log,
     saved: savedKeys,
-    onChange: saver.changed,
+    onRead: keeper.read,
   })
+  store.subscribe((now, before) => {
+    if (now.generation !== before?.generation) keeper.directoryChanged()
+  })
+  const saved = await tolerant(stateFile.load(), undefined, log)
+  if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)
+
   const { missCallsPerMinute } = config.source
   const misses = createMissResolver({
     store,
@@ -268,7 +261,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     close: async () => {
       refresher.close()
       await Promise.all([server.close(), control.close()])
-      await saver.flush()
+      await keeper.flush()
       await watching
       await publisher.settled()
       await source.close()

@@ -2,9 +2,7 @@
 /*
  * Local groups (docker ...) that every user of ours is a member of. Who hands them out is root
  * alone: the list is a file of root's, the ids are /etc/group's, and no answer of the resolver has a
- * part in it.
- *
- * /etc/iamlogin/local-groups   one name a line; empty lines and lines that begin with # say nothing
+ * part in it. root-list.h says what the list looks like.
  */
 #pragma once
 

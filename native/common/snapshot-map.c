@@ -23,6 +23,7 @@
 
 #include "cleanup.h"
 #include "protocol.h"
+#include "state-file.h"
 
 enum { SLOTS = 8, NONE = -1, AT_SUPERSEDED = 8, TRIES_MAX = 1000 };
 
@@ -46,51 +47,19 @@ static atomic_uint in_use;         /* a bit a slot: claimed or mapped */
 static atomic_int current_plus_1;  /* 0: none */
 static atomic_llong checked_at_ms; /* when the path was last compared with the mapping */
 
-static int path_of(const char *name, char *path, size_t size)
-{
-        const char *folder = IAMLOGIN_STATE_DIR;
-
-#ifdef IAMLOGIN_TEST_PATHS
-        const char *test = secure_getenv("IAMLOGIN_STATE_DIR");
-        if (test != NULL)
-                folder = test;
-#endif
-        int length = snprintf(path, size, "%s%s", folder, name);
-        return length < 0 || (size_t) length >= size ? -ENAMETOOLONG : 0;
-}
-
-/* Written by root or by the folder's owner, and by nobody else. */
-static bool is_trusted(const struct statx *file, const struct statx *folder)
-{
-        return S_ISREG(file->stx_mode) && (file->stx_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-               (folder->stx_mode & S_IWOTH) == 0 && (file->stx_uid == 0 || file->stx_uid == folder->stx_uid);
-}
-
 static int map_file(struct slot *slot)
 {
-        char path[256];
-        struct statx folder, file;
-        CLEANUP_CLOSE int fd = -1;
+        struct statx file;
+        CLEANUP_CLOSE int fd = state_file_open(IAMLOGIN_DIRECTORY_NAME, &file);
 
-        int r = path_of("", path, sizeof(path));
-        if (r < 0)
-                return r;
-        if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &folder) < 0)
-                return -errno;
-        r = path_of("/" IAMLOGIN_DIRECTORY_NAME, path, sizeof(path));
-        if (r < 0)
-                return r;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &file) < 0)
-                return -errno;
-        if (!is_trusted(&file, &folder))
-                return -EPERM;
+        if (fd < 0)
+                return fd;
         if (file.stx_size < SNAPSHOT_HEADER || file.stx_size > size_max)
                 return -EBADMSG;
         void *base = mmap(NULL, file.stx_size, PROT_READ, MAP_SHARED, fd, 0);
         if (base == MAP_FAILED)
                 return -errno;
-        r = snapshot_check(base, file.stx_size);
+        int r = snapshot_check(base, file.stx_size);
         if (r < 0) {
                 munmap(base, file.stx_size);
                 return r;
@@ -167,14 +136,14 @@ static long long now_ms(void)
 /* A file put in place by hand supersedes nothing: look once a second. */
 static bool is_replaced(const struct slot *slot)
 {
-        char path[256];
+        char path[STATE_PATH_MAX];
         struct statx file;
         long long now = now_ms();
 
         if (now - atomic_load(&checked_at_ms) < 1000)
                 return false;
         atomic_store(&checked_at_ms, now);
-        return path_of("/" IAMLOGIN_DIRECTORY_NAME, path, sizeof(path)) == 0 &&
+        return state_file_path(IAMLOGIN_DIRECTORY_NAME, path, sizeof(path)) == 0 &&
                statx(AT_FDCWD, path, 0, STATX_INO, &file) == 0 &&
                (file.stx_ino != slot->inode || file.stx_dev_minor != slot->device_minor);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "record.h"
+#include "sum.h"
 
 enum {
         AT_SUM = 12,
@@ -22,55 +23,6 @@ enum {
         SLOT = 8,
         RECORD_HEADER = 8,
 };
-
-static uint32_t load32(const uint8_t *at)
-{
-        return (uint32_t) at[0] | (uint32_t) at[1] << 8 | (uint32_t) at[2] << 16 | (uint32_t) at[3] << 24;
-}
-
-static uint64_t load64(const uint8_t *at)
-{
-        return (uint64_t) load32(at + 4) << 32 | load32(at);
-}
-
-static uint32_t rotate(uint32_t value, int bits)
-{
-        return value << bits | value >> (32 - bits);
-}
-
-/* XXH32: four lanes, so that a processor need not wait for one word to take the next. */
-static const uint32_t prime1 = 0x9e3779b1, prime2 = 0x85ebca77, prime3 = 0xc2b2ae3d, prime4 = 0x27d4eb2f,
-                      prime5 = 0x165667b1, seed = 0x69616d6c;
-
-static uint32_t add_word(uint32_t lane, const uint8_t *at)
-{
-        return rotate(lane + load32(at) * prime2, 13) * prime1;
-}
-
-static uint32_t sum_of(const uint8_t *bytes, size_t length)
-{
-        const uint8_t *end = bytes + length;
-        uint32_t hash = seed + prime5;
-
-        if (length >= 16) {
-                uint32_t a = seed + prime1 + prime2, b = seed + prime2, c = seed, d = seed - prime1;
-                for (; (size_t) (end - bytes) >= 16; bytes += 16) {
-                        a = add_word(a, bytes);
-                        b = add_word(b, bytes + 4);
-                        c = add_word(c, bytes + 8);
-                        d = add_word(d, bytes + 12);
-                }
-                hash = rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18);
-        }
-        hash += (uint32_t) length;
-        for (; (size_t) (end - bytes) >= 4; bytes += 4)
-                hash = rotate(hash + load32(bytes) * prime3, 17) * prime4;
-        for (; bytes < end; bytes++)
-                hash = rotate(hash + *bytes * prime5, 11) * prime1;
-        hash = (hash ^ hash >> 15) * prime2;
-        hash = (hash ^ hash >> 13) * prime3;
-        return hash ^ hash >> 16;
-}
 
 static bool is_sum(uint32_t sum, const uint8_t *bytes, size_t length)
 {

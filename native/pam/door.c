@@ -3,11 +3,9 @@
 #include "door.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <security/pam_ext.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "bytes.h"
 #include "known.h"
@@ -66,17 +64,6 @@ static int ask(const struct visit *visit, struct answer *ret_answer)
         return r < 0 ? r : decode(&reply.payload, ret_answer);
 }
 
-static bool is_fresh(const struct known_person *person)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        int64_t now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-        /* A clock that was set back makes nobody older. */
-        int64_t age_ms = now_ms > person->read_at_ms ? now_ms - person->read_at_ms : 0;
-        return (uint64_t) age_ms <= person->offline_ms;
-}
-
 static int decide_alone(pam_handle_t *pam, const struct visit *visit, const struct options *options)
 {
         struct known_person person;
@@ -91,9 +78,9 @@ static int decide_alone(pam_handle_t *pam, const struct visit *visit, const stru
                 return PAM_PERM_DENIED;
         }
         const char *rule = options->offline_deny ? "offline=deny"
-                           : is_fresh(&person)   ? "directory.db within source.offline"
+                           : person.is_fresh     ? "directory.db within source.offline"
                                                  : "directory.db older than source.offline";
-        bool refused = options->offline_deny || !is_fresh(&person);
+        bool refused = options->offline_deny || !person.is_fresh;
         const struct told told = {refused ? "login-refused" : "login-allowed", rule, "", refused};
         tell(pam, visit, &person, &told);
         if (!refused)

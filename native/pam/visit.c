@@ -6,6 +6,8 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "fingerprint.h"
+
 static const char *item(pam_handle_t *pam, int type)
 {
         const void *value = NULL;
@@ -23,7 +25,7 @@ int visit_read(pam_handle_t *pam, struct visit *ret_visit)
         if (user == NULL || user[0] == '\0')
                 return PAM_USER_UNKNOWN;
         const char *auth_info = pam_getenv(pam, "SSH_AUTH_INFO_0");
-        if (auth_info == NULL || strlen(auth_info) > VISIT_AUTH_INFO_MAX)
+        if (auth_info == NULL || strlen(auth_info) > FINGERPRINT_INPUT_MAX)
                 auth_info = "";
         *ret_visit = (struct visit){.user = user,
                                     .service = item(pam, PAM_SERVICE),

@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define VISIT_AUTH_INFO_MAX 8192
-
 struct visit {
         const char *user;
         const char *service;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * iamlogin-authorized-keys: sshd's AuthorizedKeysCommand. Asks the resolver for the keys of one user
- * and prints them. Static, no NSS, no environment: sshd runs it twice in every login.
+ * and prints them; without it, those that were known last. Static, no NSS, no environment: sshd runs
+ * it twice in every login.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,9 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/prctl.h>
 
+#include "alone.h"
+#include "known.h"
+#include "line.h"
 #include "protocol.h"
+#include "root-list.h"
+#include "valid.h"
 #include "wire.h"
 
 enum { EXIT_NO_ANSWER = 1, EXIT_USAGE = 2 };
@@ -21,8 +27,9 @@ static const char help[] =
         "usage: iamlogin-authorized-keys USER UID [KEY-TYPE KEY]\n"
         "\n"
         "Prints the authorized keys of USER, for sshd. With sshd's %t and %k: only that key, if it is\n"
-        "one of them. Nothing for root, for local accounts that access.shared_accounts does not name,\n"
-        "and for whoever may not log in to this host.\n"
+        "one of them. Nothing for root, for local accounts that /etc/iamlogin/shared-accounts does not\n"
+        "list, and for whoever may not log in to this host. While no resolver answers, the keys that\n"
+        "were known last serve within source.offline.\n"
         "\n"
         "In sshd_config:\n"
         "  AuthorizedKeysCommand /usr/libexec/iamlogin/iamlogin-authorized-keys %u %U %t %k\n"
@@ -45,40 +52,6 @@ static int parse_uid(const char *text, uint32_t *ret_uid)
         return 0;
 }
 
-/* A line of authorized_keys(5): printable, and it begins with a key type, not with options. */
-static bool valid_line(const struct view *line)
-{
-        static const char *const types[] = {"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-sha2-"};
-
-        if (line->length == 0 || line->length > IAMLOGIN_KEY_LINE_MAX)
-                return false;
-        for (uint16_t i = 0; i < line->length; i++)
-                if ((unsigned char) line->data[i] < 0x20 || line->data[i] == 0x7f)
-                        return false;
-        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-                if (line->length > strlen(types[i]) && memcmp(line->data, types[i], strlen(types[i])) == 0)
-                        return true;
-        return false;
-}
-
-/* sshd may stop reading at the first match: then nobody misses the rest. */
-static int write_line(const struct view *line)
-{
-        char text[IAMLOGIN_KEY_LINE_MAX + 1];
-        size_t length = line->length;
-
-        memcpy(text, line->data, length);
-        text[length++] = '\n';
-        for (size_t done = 0; done < length;) {
-                ssize_t written = write(STDOUT_FILENO, text + done, length - done);
-                if (written < 0 && errno != EINTR)
-                        return -errno;
-                if (written > 0)
-                        done += (size_t) written;
-        }
-        return 0;
-}
-
 static int print_keys(struct reader *reader)
 {
         struct reader all;
@@ -93,33 +66,33 @@ static int print_keys(struct reader *reader)
         /* First the whole answer is judged, then printed: never half of a lie. */
         all = *reader;
         for (uint32_t i = 0; i < count; i++)
-                if (read_str(reader, &line) < 0 || !valid_line(&line))
+                if (read_str(reader, &line) < 0 || !line_is_valid(&line))
                         return -EBADMSG;
         if (read_end(reader) < 0)
                 return -EBADMSG;
         for (uint32_t i = 0; i < count; i++) {
                 r = read_str(&all, &line);
                 if (r == 0)
-                        r = write_line(&line);
+                        r = line_print(&line);
                 if (r < 0)
-                        return r == -EPIPE ? 0 : r;
+                        return r;
         }
         return 0;
 }
 
-static int ask(const char *user, uint32_t uid, const char *type, const char *blob)
+static int ask(const struct question *question)
 {
         unsigned char payload[IAMLOGIN_REQUEST_MAX - 4];
         struct writer writer = {payload, payload + sizeof(payload)};
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
 
-        int r = write_str(&writer, user);
+        int r = write_str(&writer, question->user);
         if (r == 0)
-                r = write_u32(&writer, uid);
+                r = write_u32(&writer, question->uid);
         if (r == 0)
-                r = write_str(&writer, type);
+                r = write_str(&writer, question->type);
         if (r == 0)
-                r = write_str(&writer, blob);
+                r = write_str(&writer, question->blob);
         if (r == 0)
                 r = wire_call(IAMLOGIN_OP_AUTHORIZED_KEYS, payload, (size_t) (writer.at - payload),
                               IAMLOGIN_DOOR_DEADLINE_MS, &reply);
@@ -128,10 +101,45 @@ static int ask(const char *user, uint32_t uid, const char *type, const char *blo
         return r;
 }
 
+/*
+ * Keys of ours open no local account that root did not list, whatever anybody says; and nobody is
+ * asked about those: whoever mends a broken host comes as a local user.
+ */
+static bool is_ours_to_answer(const char *user)
+{
+        char list[ROOT_LIST_MAX];
+
+        if (!valid_name(user, strnlen(user, IAMLOGIN_NAME_MAX + 1)))
+                return false;
+        if (!known_local(user))
+                return true;
+        return root_list_read(ROOT_LIST_SHARED_ACCOUNTS, list) == 0 &&
+               root_list_has(list, user, strlen(user));
+}
+
+static int answer(const struct question *question)
+{
+        int r = ask(question);
+
+        if (r == 0 || r == -ENOENT)
+                return 0;
+        int alone = alone_answer(question);
+        if (alone < 0)
+                fprintf(stderr, "iamlogin-authorized-keys: asking the resolver for the keys of %s: %s; %s\n",
+                        question->user, strerror(-r),
+                        alone == -ENOENT   ? "none are known of before"
+                        : alone == -ESTALE ? "what is known of before is older than source.offline"
+                                           : strerror(-alone));
+        return alone;
+}
+
 int main(int argc, char **argv)
 {
-        uint32_t uid;
-
+#ifndef IAMLOGIN_TEST_PATHS
+        /* The resolver runs as the same user: taken over, it must not reach into this process. Tests
+         * let LeakSanitizer do so. */
+        (void) prctl(PR_SET_DUMPABLE, 0);
+#endif
         signal(SIGPIPE, SIG_IGN);
         if (argc == 2 && strcmp(argv[1], "--help") == 0) {
                 fputs(help, stdout);
@@ -141,17 +149,14 @@ int main(int argc, char **argv)
                 puts("iamlogin-authorized-keys " IAMLOGIN_VERSION);
                 return EXIT_SUCCESS;
         }
-        if ((argc != 3 && argc != 5) || parse_uid(argv[2], &uid) < 0) {
+        struct question question = {.type = argc == 5 ? argv[3] : "", .blob = argc == 5 ? argv[4] : ""};
+        if ((argc != 3 && argc != 5) || parse_uid(argv[2], &question.uid) < 0) {
                 fputs(help, stderr);
                 return EXIT_USAGE;
         }
+        question.user = argv[1];
         /* Whatever the resolver would say: no key of ours opens root. */
-        if (uid == 0 || strcmp(argv[1], "root") == 0)
+        if (question.uid == 0 || !is_ours_to_answer(question.user))
                 return EXIT_SUCCESS;
-        int r = ask(argv[1], uid, argc == 5 ? argv[3] : "", argc == 5 ? argv[4] : "");
-        if (r == 0 || r == -ENOENT)
-                return EXIT_SUCCESS;
-        fprintf(stderr, "iamlogin-authorized-keys: asking the resolver for the keys of %s: %s\n", argv[1],
-                strerror(-r));
-        return EXIT_NO_ANSWER;
+        return answer(&question) < 0 ? EXIT_NO_ANSWER : EXIT_SUCCESS;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The key command as sshd runs it, before a resolver that lies. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "host.h"
 #include "liar.h"
 #include "protocol.h"
+#include "vector.h"
 
 static struct liar liar;
 
@@ -49,9 +52,11 @@ static size_t answer_line(uint8_t *frame, const char *line, size_t length)
         return sizeof(head) + length;
 }
 
-int main(void)
+static const char key[] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzx alice";
+static char output[4096];
+
+static void says_what_the_resolver_says(void)
 {
-        static const char key[] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzx alice";
         static const char *const lies[] = {
                 "command=\"id\" ssh-ed25519 AAAA",
                 "ssh-ed25519 AAAA\nssh-rsa BBBB",
@@ -60,36 +65,154 @@ int main(void)
                 "ssh-ed25519 AA\rAA",
         };
         uint8_t frame[1024];
-        char output[4096];
 
-        liar_start(&liar);
         answer_line(frame, key, strlen(key));
-        CHECK(run("alice 1950171475", output, sizeof(output)) == 0);
+        CHECK(run("alice 2026798591", output, sizeof(output)) == 0);
         CHECK(strncmp(output, key, strlen(key)) == 0 && output[strlen(key)] == '\n');
-        CHECK(run("alice 1950171475 ssh-ed25519 AAAA", output, sizeof(output)) == 0 && output[0] == 's');
+        CHECK(run("alice 2026798591 ssh-ed25519 AAAA", output, sizeof(output)) == 0 && output[0] == 's');
 
         /* whatever the resolver says, nothing for root */
         CHECK(run("root 0", output, sizeof(output)) == 0 && output[0] == '\0');
-        CHECK(run("root 1950171475", output, sizeof(output)) == 0 && output[0] == '\0');
+        CHECK(run("root 2026798591", output, sizeof(output)) == 0 && output[0] == '\0');
         CHECK(run("toor 0", output, sizeof(output)) == 0 && output[0] == '\0');
 
         for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
                 answer_line(frame, lies[i], strlen(lies[i]));
-                CHECK(run("alice 1950171475", output, sizeof(output)) == 1 && output[0] == '\0');
+                CHECK(run("alice 2026798591", output, sizeof(output)) == 1 && output[0] == '\0');
         }
         size_t length = answer_line(frame, key, strlen(key));
         for (size_t cut = 0; cut < length; cut++) {
                 liar_say(&liar, frame, cut);
-                CHECK(run("alice 1950171475", output, sizeof(output)) == 1 && output[0] == '\0');
+                CHECK(run("alice 2026798591", output, sizeof(output)) == 1 && output[0] == '\0');
         }
         /* a reader that leaves early is no failure */
         answer_line(frame, key, strlen(key));
-        CHECK(run("alice 1950171475 | true", output, sizeof(output)) == 0);
+        CHECK(run("alice 2026798591 | true", output, sizeof(output)) == 0);
+}
 
+static void opens_no_local_account_that_root_did_not_list(void)
+{
+        uint8_t frame[1024];
+
+        answer_line(frame, key, strlen(key));
+        CHECK(run("admin 1000", output, sizeof(output)) == 0 && output[0] == '\0');
+        host_write_text("shared-accounts", "# admin\nadm\nadmins\n");
+        CHECK(run("admin 1000", output, sizeof(output)) == 0 && output[0] == '\0');
+        host_write_text("shared-accounts", "ec2-user\nadmin\n");
+        CHECK(run("admin 1000", output, sizeof(output)) == 0 && output[0] == 's');
+        host_write_text("shared-accounts", "root\n");
+        CHECK(run("root 0", output, sizeof(output)) == 0 && output[0] == '\0');
+}
+
+static void judges_its_arguments(void)
+{
         CHECK(run("alice", output, sizeof(output)) == 2);
         CHECK(run("alice nobody", output, sizeof(output)) == 2);
+        CHECK(run("'a b' 2026798591", output, sizeof(output)) == 0 && output[0] == '\0');
         CHECK(run("--help", output, sizeof(output)) == 0 && strstr(output, "AuthorizedKeysCommand") != NULL);
+}
+
+/* As in test/keys/published.test.ts. */
+#define FIRST "AAAAC3NzaC1lZDI1NTE5AAAAIJzxaWLU4GYbOrnSWbvWRyhPKBjaY6nGWO4wsbr89PQZ"
+#define SECOND "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+#define STRANGE "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void write_keys(const char *vector)
+{
+        uint8_t bytes[8192];
+
+        host_write("keys.db", bytes, read_vector(vector, bytes, sizeof(bytes)));
+}
+
+static void tells(const char *action, const char *rest)
+{
+        const char *entry = host_journalled();
+        char line[128];
+
+        snprintf(line, sizeof(line), "IAMLOGIN_ACTION=%s\n", action);
+        CHECK(strstr(entry, line) != NULL && strstr(entry, rest) != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_UNREPORTED=1\n") != NULL);
+        CHECK(host_journalled()[0] == '\0');
+}
+
+static void knows_who_came_before_while_nobody_answers(void)
+{
+        /* nothing to go by */
+        CHECK(run("alice 2026798591", output, sizeof(output)) == 1 && output[0] == '\0');
+        host_publish("directory-db-lasting");
+        CHECK(run("alice 2026798591", output, sizeof(output)) == 1 && output[0] == '\0');
+        CHECK(run("alice 2026798591 ssh-ed25519 " FIRST, output, sizeof(output)) == 1);
+        tells("key-refused", "IAMLOGIN_USER_ID=AIDAalice\n");
+
+        write_keys("keys-db-lasting");
+        CHECK(run("alice 2026798591", output, sizeof(output)) == 0);
+        CHECK(strstr(output, FIRST) != NULL && strstr(output, SECOND) != NULL);
+        CHECK(host_journalled()[0] == '\0');
+        CHECK(run("alice 2026798591 ssh-ed25519 " SECOND, output, sizeof(output)) == 0);
+        CHECK(strstr(output, FIRST) == NULL && strstr(output, SECOND) != NULL);
+        tells("key-offered", "IAMLOGIN_KEY_ID=tag:iamlogin:ssh-key\nIAMLOGIN_IAM_USER=alice\n"
+                             "IAMLOGIN_USER_ID=AIDAalice\n"
+                             "IAMLOGIN_ARN=arn:aws:iam::123456789012:user/alice\n");
+        CHECK(run("alice 2026798591 ssh-ed25519 " STRANGE, output, sizeof(output)) == 0 && output[0] == '\0');
+        tells("key-refused", "IAMLOGIN_USER_ID=AIDAalice\n");
+        /* half of a key is no key */
+        CHECK(run("alice 2026798591 ssh-ed25519 AAAAC3Nz", output, sizeof(output)) == 0 && output[0] == '\0');
+        tells("key-refused", "AIDAalice");
+
+        /* another uid, another person, nobody */
+        CHECK(run("alice 2026798592 ssh-ed25519 " FIRST, output, sizeof(output)) == 1 && output[0] == '\0');
+        CHECK(run("stranger 2026798591 ssh-ed25519 " FIRST, output, sizeof(output)) == 1 &&
+              output[0] == '\0');
+        CHECK(host_journalled()[0] == '\0');
+}
+
+static void lets_nothing_serve_for_ever(void)
+{
+        write_keys("keys-db-expired");
+        CHECK(run("alice 2026798591", output, sizeof(output)) == 1 && output[0] == '\0');
+        CHECK(run("alice 2026798591 ssh-ed25519 " FIRST, output, sizeof(output)) == 1 && output[0] == '\0');
+        tells("key-refused", "older than source.offline");
+        write_keys("keys-db-lasting");
+        host_publish("directory-db-expired");
+        CHECK(run("alice 2026798591 ssh-ed25519 " FIRST, output, sizeof(output)) == 1 && output[0] == '\0');
+        tells("key-refused", "older than source.offline");
+        host_publish("directory-db-lasting");
+}
+
+static void opens_shared_accounts_that_root_listed(void)
+{
+        static const char shared[] =
+                "root:x:0:0::/root:/bin/sh\nec2-user:x:1000:1000::/home/ec2-user:/bin/sh\n";
+
+        CHECK(run("ec2-user 1000 ssh-ed25519 " SECOND, output, sizeof(output)) == 1 && output[0] == '\0');
+        host_write_text("passwd", shared);
+        CHECK(run("ec2-user 1000 ssh-ed25519 " SECOND, output, sizeof(output)) == 0 && output[0] == '\0');
+        CHECK(host_journalled()[0] == '\0');
+        host_write_text("shared-accounts", "ec2-user\n");
+        CHECK(run("ec2-user 1000 ssh-ed25519 " SECOND, output, sizeof(output)) == 0 && output[0] == 's');
+        tells("key-offered", "IAMLOGIN_IAM_USER=bob\n");
+        CHECK(run("ec2-user 1000 ssh-ed25519 " STRANGE, output, sizeof(output)) == 0 && output[0] == '\0');
+        tells("key-refused", "IAMLOGIN_USER=ec2-user\n");
+        CHECK(run("ec2-user 1001 ssh-ed25519 " SECOND, output, sizeof(output)) == 1 && output[0] == '\0');
+        tells("key-refused", "IAMLOGIN_USER=ec2-user\n");
+        /* who became local meanwhile is no user of ours any more, listed or not */
+        host_write_text("passwd", "alice:x:2026798591:100::/home/alice:/bin/sh\n");
+        CHECK(run("alice 2026798591 ssh-ed25519 " FIRST, output, sizeof(output)) == 0 && output[0] == '\0');
+        host_write_text("shared-accounts", "alice\n");
+        CHECK(run("alice 2026798591 ssh-ed25519 " FIRST, output, sizeof(output)) == 1 && output[0] == '\0');
+}
+
+int main(void)
+{
+        host_start();
+        liar_start(&liar);
+        says_what_the_resolver_says();
+        opens_no_local_account_that_root_did_not_list();
+        judges_its_arguments();
         liar_stop(&liar);
-        CHECK(run("alice 1950171475", output, sizeof(output)) == 1 && output[0] == '\0');
+        knows_who_came_before_while_nobody_answers();
+        lets_nothing_serve_for_ever();
+        opens_shared_accounts_that_root_listed();
+        host_stop();
         return 0;
 }

@@ -6,19 +6,15 @@
 #include <security/pam_appl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "host.h"
 #include "liar.h"
 #include "protocol.h"
 #include "vector.h"
 
 static struct liar liar;
-static char folder[] = "/tmp/iamlogin-pam-XXXXXX";
-static int journal = -1;
 static char said[512]; /* what the module told the person */
 
 static int converse(int count, const struct pam_message **messages, struct pam_response **ret_responses,
@@ -33,41 +29,13 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
         return *ret_responses == NULL ? PAM_CONV_ERR : PAM_SUCCESS;
 }
 
-static void write_file(const char *name, const void *bytes, size_t length)
-{
-        char path[128], fresh[128];
-
-        snprintf(path, sizeof(path), "%s/%s", folder, name);
-        snprintf(fresh, sizeof(fresh), "%s/fresh", folder);
-        FILE *file = fopen(fresh, "w");
-        CHECK(file != NULL && fwrite(bytes, 1, length, file) == length && fclose(file) == 0);
-        CHECK(chmod(fresh, 0644) == 0 && rename(fresh, path) == 0);
-}
-
 static void write_service(const char *options)
 {
         char text[1024];
 
         snprintf(text, sizeof(text), "account required %s %s\nsession required %s\n", MODULE, options,
                  MODULE);
-        write_file("sshd", text, strlen(text));
-}
-
-/* The file changes in the folder; a process sees it within a second, or at once when it is told. */
-static void publish(const char *vector)
-{
-        uint8_t bytes[8192];
-        const uint32_t superseded = 1;
-        char path[128];
-
-        snprintf(path, sizeof(path), "%s/directory.db", folder);
-        FILE *old = fopen(path, "r+");
-        size_t length = read_vector(vector, bytes, sizeof(bytes));
-        write_file("directory.db", bytes, length);
-        if (old != NULL) {
-                CHECK(fseek(old, 8, SEEK_SET) == 0 && fwrite(&superseded, 4, 1, old) == 1);
-                fclose(old);
-        }
+        host_write_text("sshd", text);
 }
 
 static pam_handle_t *start(const char *user)
@@ -76,7 +44,7 @@ static pam_handle_t *start(const char *user)
         pam_handle_t *pam = NULL;
 
         said[0] = '\0';
-        CHECK(pam_start_confdir("sshd", user, &conversation, folder, &pam) == PAM_SUCCESS);
+        CHECK(pam_start_confdir("sshd", user, &conversation, host_folder(), &pam) == PAM_SUCCESS);
         CHECK(pam_set_item(pam, PAM_TTY, "ssh") == PAM_SUCCESS);
         CHECK(pam_set_item(pam, PAM_RHOST, "192.0.2.1") == PAM_SUCCESS);
         return pam;
@@ -108,16 +76,6 @@ static size_t answer_verdict(uint8_t verdict, const char *message)
         return 8 + 9 + strlen(message);
 }
 
-/* The next entry that reached the journal, as one string; empty when there is none. */
-static const char *journalled(void)
-{
-        static char entry[8192];
-
-        ssize_t length = recv(journal, entry, sizeof(entry) - 1, MSG_DONTWAIT);
-        entry[length < 0 ? 0 : length] = '\0';
-        return entry;
-}
-
 static void does_as_the_resolver_says(void)
 {
         uint8_t expected[256], asked[256];
@@ -134,7 +92,7 @@ static void does_as_the_resolver_says(void)
         answer_verdict(IAMLOGIN_VERDICT_IGNORE, "");
         CHECK(account("alice") == PAM_PERM_DENIED); /* nobody else answers in this stack: PAM refuses */
         CHECK(said[0] == '\0');
-        CHECK(journalled()[0] == '\0'); /* the resolver tells what it was asked */
+        CHECK(host_journalled()[0] == '\0'); /* the resolver tells what it was asked */
 }
 
 static void asks_nobody_about_local_users(void)
@@ -145,7 +103,7 @@ static void asks_nobody_about_local_users(void)
                 CHECK(account("root") == PAM_PERM_DENIED && account("admin") == PAM_PERM_DENIED);
         alarm(0);
         liar.silent = false;
-        CHECK(said[0] == '\0' && journalled()[0] == '\0');
+        CHECK(said[0] == '\0' && host_journalled()[0] == '\0');
 }
 
 static void lets_nobody_in_by_a_broken_answer(void)
@@ -153,27 +111,27 @@ static void lets_nobody_in_by_a_broken_answer(void)
         uint8_t frame[256];
         size_t length = answer_verdict(IAMLOGIN_VERDICT_ALLOW, "yes");
 
-        publish("directory-db-expired");
+        host_publish("directory-db-expired");
         memcpy(frame, liar.answer, length);
         for (size_t cut = 0; cut < length; cut++) {
                 liar_say(&liar, frame, cut);
                 CHECK(account("alice") == PAM_PERM_DENIED);
-                CHECK(strstr(journalled(), "IAMLOGIN_ACTION=login-refused\n") != NULL);
+                CHECK(strstr(host_journalled(), "IAMLOGIN_ACTION=login-refused\n") != NULL);
         }
         const uint8_t unknown[] = {7, 0, 0, 0, 0};
         answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_SUCCESS, unknown, sizeof(unknown));
         CHECK(account("alice") == PAM_PERM_DENIED);
         answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_UNAVAIL, unknown, 0);
         CHECK(account("alice") == PAM_PERM_DENIED);
-        while (journalled()[0] != '\0')
+        while (host_journalled()[0] != '\0')
                 ;
 }
 
 static void decides_alone_when_nobody_answers(void)
 {
-        publish("directory-db-lasting");
+        host_publish("directory-db-lasting");
         CHECK(account("alice") == PAM_SUCCESS);
-        const char *entry = journalled();
+        const char *entry = host_journalled();
         CHECK(strstr(entry, "IAMLOGIN_ACTION=login-allowed\n") != NULL);
         CHECK(strstr(entry, "IAMLOGIN_UNREPORTED=1\n") != NULL);
         CHECK(strstr(entry, "IAMLOGIN_ARN=arn:aws:iam::123456789012:user/alice\n") != NULL);
@@ -181,17 +139,17 @@ static void decides_alone_when_nobody_answers(void)
         CHECK(strstr(entry, "IAMLOGIN_RHOST=192.0.2.1\n") != NULL);
 
         CHECK(account("stranger") == PAM_PERM_DENIED); /* ignored, and nobody else answers */
-        CHECK(journalled()[0] == '\0');
+        CHECK(host_journalled()[0] == '\0');
 
-        publish("directory-db-expired");
+        host_publish("directory-db-expired");
         CHECK(account("alice") == PAM_PERM_DENIED);
         CHECK(strstr(said, "can't be confirmed") != NULL && strchr(said, '\n') == NULL);
-        CHECK(strstr(journalled(), "older than source.offline") != NULL);
+        CHECK(strstr(host_journalled(), "older than source.offline") != NULL);
 
-        publish("directory-db-lasting");
+        host_publish("directory-db-lasting");
         write_service("offline=deny nonsense");
         CHECK(account("alice") == PAM_PERM_DENIED);
-        CHECK(strstr(journalled(), "IAMLOGIN_RULE=offline=deny\n") != NULL);
+        CHECK(strstr(host_journalled(), "IAMLOGIN_RULE=offline=deny\n") != NULL);
         write_service("");
 }
 
@@ -227,8 +185,8 @@ static void reports_sessions(void)
         CHECK(length > strlen(auth_info) &&
               memcmp(asked + length - strlen(auth_info), auth_info, strlen(auth_info)) == 0);
         /* The answer was about a close: the open counts as not taken. */
-        CHECK(strstr(journalled(), "IAMLOGIN_ACTION=session-open\n") != NULL);
-        CHECK(journalled()[0] == '\0');
+        CHECK(strstr(host_journalled(), "IAMLOGIN_ACTION=session-open\n") != NULL);
+        CHECK(host_journalled()[0] == '\0');
 }
 
 static void journals_sessions_that_nobody_takes(void)
@@ -236,13 +194,13 @@ static void journals_sessions_that_nobody_takes(void)
         char opened[64] = "", closed[64] = "";
 
         runs_a_session("alice");
-        const char *entry = journalled();
+        const char *entry = host_journalled();
         CHECK(strstr(entry, "IAMLOGIN_ACTION=session-open\n") != NULL);
         CHECK(strstr(entry, "IAMLOGIN_USER=alice\n") != NULL);
         /* As ssh-keygen -l prints it. */
         CHECK(strstr(entry, "IAMLOGIN_KEY_FINGERPRINT=" FINGERPRINT "\n") != NULL);
         CHECK(sscanf(strstr(entry, "IAMLOGIN_SESSION="), "IAMLOGIN_SESSION=%63s", opened) == 1);
-        entry = journalled();
+        entry = host_journalled();
         CHECK(strstr(entry, "IAMLOGIN_ACTION=session-close\n") != NULL);
         CHECK(sscanf(strstr(entry, "IAMLOGIN_SESSION="), "IAMLOGIN_SESSION=%63s", closed) == 1);
         CHECK(strlen(opened) == 32 && strcmp(opened, closed) == 0);
@@ -255,39 +213,21 @@ static void leaves_local_sessions_alone(void)
         /* Nobody of ours: PAM_IGNORE, which a stack of this module alone takes for a refusal. */
         CHECK(pam_open_session(pam, 0) != PAM_SUCCESS);
         CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
-        CHECK(journalled()[0] == '\0');
+        CHECK(host_journalled()[0] == '\0');
 
         pam = start("root");
         CHECK(pam_set_item(pam, PAM_RUSER, "alice") == PAM_SUCCESS); /* sudo */
         CHECK(pam_open_session(pam, 0) == PAM_SUCCESS);
         CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
-        const char *entry = journalled();
+        const char *entry = host_journalled();
         CHECK(strstr(entry, "IAMLOGIN_RUSER=alice\n") != NULL &&
               strstr(entry, "IAMLOGIN_USER=root\n") != NULL);
         CHECK(strstr(entry, "IAMLOGIN_ARN=arn:aws:iam::123456789012:user/alice\n") != NULL);
 }
 
-static void listen_as_journal(void)
-{
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s/journal", folder);
-        journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        CHECK(journal >= 0 && bind(journal, (struct sockaddr *) &address, sizeof(address)) == 0);
-        CHECK(setenv("IAMLOGIN_JOURNAL_SOCKET", address.sun_path, 1) == 0);
-}
-
 int main(void)
 {
-        static const char users[] = "root:x:0:0::/root:/bin/sh\nadmin:x:1000:1000::/home/admin:/bin/sh\n";
-        char path[128];
-
-        CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
-        CHECK(setenv("IAMLOGIN_STATE_DIR", folder, 1) == 0);
-        write_file("passwd", users, strlen(users));
-        snprintf(path, sizeof(path), "%s/passwd", folder);
-        CHECK(setenv("IAMLOGIN_PASSWD_FILE", path, 1) == 0);
-        listen_as_journal();
+        host_start();
         write_service("");
         liar_start(&liar);
         does_as_the_resolver_says();
@@ -298,6 +238,6 @@ int main(void)
         decides_alone_when_nobody_answers();
         journals_sessions_that_nobody_takes();
         leaves_local_sessions_alone();
-        close(journal);
+        host_stop();
         return 0;
 }

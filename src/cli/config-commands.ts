@@ -2,6 +2,7 @@
 import writeFileAtomic from 'write-file-atomic'
 import type { Config } from '../config/config.ts'
 import { loadConfig, type ConfigRow } from '../config/load.ts'
+import { grantsOf } from '../platform/grants.ts'
 import { print, table, type Output } from './print.ts'
 
 function originText(origin: ConfigRow['origin']): string {
@@ -31,16 +32,20 @@ export function configShow(output: Output, file: string): 0 {
   return 0
 }
 
-/** Where the NSS module reads which local groups root hands out; native/common/local-groups.h. */
-export const localGroupsFile = '/etc/iamlogin/local-groups'
-
-/** iamlogin config local-groups [--write]: the list that root keeps beside the configuration. */
-export async function configLocalGroups(output: Output, file: string, write: boolean): Promise<0> {
-  const { localGroups } = loadConfig(file).config.access
-  const text = `# Written from access.local_groups of ${file} by: iamlogin config local-groups --write\n${localGroups.map((name) => `${name}\n`).join('')}`
-  if (write) await writeFileAtomic(localGroupsFile, text, { mode: 0o644 })
-  print(output, { groups: localGroups, file: localGroupsFile, written: write }, () =>
-    write ? `${localGroupsFile}: ${localGroups.join(', ') || 'no group'}` : text.trimEnd(),
+/**
+ * iamlogin config grants [--write]: the local groups and accounts that root hands out. The NSS module
+ * and the key command read them from files of root's, so that a resolver that was taken over can't.
+ */
+export async function configGrants(output: Output, file: string, write: boolean): Promise<0> {
+  const grants = grantsOf(loadConfig(file).config.access)
+  for (const { path, key, names } of write ? grants : [])
+    await writeFileAtomic(
+      path,
+      `# Written from ${key} of ${file} by: iamlogin config grants --write\n${names.map((name) => `${name}\n`).join('')}`,
+      { mode: 0o644 },
+    )
+  print(output, { grants, written: write }, () =>
+    grants.map(({ path, names }) => `${path}: ${names.join(', ') || 'none'}`).join('\n'),
   )
   return 0
 }

@@ -1,5 +1,6 @@
 // The keys of one person: asked of the source when somebody knocks, one call in flight per person,
 // fresh within keys.ttl, the last known ones while the source is away and source.offline allows.
+import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import type { KeysConfig } from '../config/config.ts'
 import type { SourceUser } from '../directory/types.ts'
@@ -24,6 +25,8 @@ export type KeyLookup = {
   readonly of: (user: SourceUser) => Promise<PersonKeys>
   /** Forgets what is fresh, keeps the last known for an outage. Undefined: everyone. */
   readonly expire: (userId?: string) => void
+  /** All that is known, for the disk. */
+  readonly all: () => readonly SavedCredentials[]
   readonly stats: () => { readonly hits: number; readonly misses: number; readonly cached: number }
 }
 
@@ -36,7 +39,11 @@ export type KeyLookupDeps = {
   readonly clock: Clock
   readonly log: Log
   readonly saved: readonly SavedCredentials[]
-  readonly onChange: (all: () => readonly SavedCredentials[]) => void
+  /**
+   * What is known of a person has changed, or was only read again. Where it resolves late, so does
+   * the answer: a key that was taken away must be gone from disk before anybody is told.
+   */
+  readonly onRead: (what: 'new' | 'changed' | 'same') => Promise<void>
 }
 
 type Entry = SavedCredentials
@@ -44,6 +51,11 @@ type Entry = SavedCredentials
 const people = 10_000
 /** After a failure the last known keys serve at once for this long: no login waits for each retry. */
 const coolOffMs = 5_000
+
+function changeOf(before: Entry | undefined, now: Entry): 'new' | 'changed' | 'same' {
+  if (before === undefined) return 'new'
+  return isDeepStrictEqual(before.credentials, now.credentials) ? 'same' : 'changed'
+}
 
 /** Makes the key cache. */
 export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
@@ -96,7 +108,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     const before = lastKnown(user.id)
     try {
       const entry = await cache.forceFetch(user.id, { context: user, forceRefresh: true })
-      if (entry !== before) deps.onChange(all)
+      if (entry !== before) await deps.onRead(changeOf(before, entry))
       return present(user, entry, false)
     } catch (error) {
       failedAt = clock.now()
@@ -118,6 +130,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   }
 
   return {
+    all,
     of: (user) => {
       const known = lastKnown(user.id)
       if (known !== undefined && cache.getRemainingTTL(user.id) > 0) {

@@ -1,4 +1,5 @@
-// The last known keys on disk: logins go on when the resolver restarts while the source is away.
+// The last known keys on disk: logins go on when the resolver restarts while the source is away
+// (keys.json), and while it does not run (keys.db).
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
@@ -39,9 +40,11 @@ export type KeysFile = {
   /** @throws {FormatError} when the file is there but cannot be used. */
   readonly load: () => Promise<readonly SavedCredentials[]>
   readonly save: (people: readonly SavedCredentials[]) => Promise<void>
+  /** Puts keys.db in place. */
+  readonly publish: (bytes: Buffer) => Promise<void>
 }
 
-/** The state file `keys.json` in `stateDir`. */
+/** `keys.json` and `keys.db` in `stateDir`. */
 export function createKeysFile(stateDir: string): KeysFile {
   const path = join(stateDir, 'keys.json')
   return {
@@ -63,5 +66,6 @@ export function createKeysFile(stateDir: string): KeysFile {
     },
     save: (people) =>
       writeFileAtomic(path, JSON.stringify({ version: 1, people }), { mode: 0o600 }),
+    publish: (bytes) => writeFileAtomic(join(stateDir, 'keys.db'), bytes, { mode: 0o600 }),
   }
 }

@@ -4,6 +4,8 @@ export type Output = {
   /** Where the next byte goes. */
   readonly at: () => number
   readonly u32: (value: number) => void
+  /** A whole number that a double holds exactly. */
+  readonly u64: (value: number) => void
   /** u16 length and the UTF-8 bytes. */
   readonly str: (value: string) => void
   /** Leaves zeros. */
@@ -39,6 +41,10 @@ export function createOutput(size: number): Output {
     u32: (value) => {
       room(4)
       at = bytes.writeUInt32LE(value, at)
+    },
+    u64: (value) => {
+      room(8)
+      at = bytes.writeBigUInt64LE(BigInt(value), at)
     },
     str: (value) => {
       // UTF-16 units take at most three bytes each.

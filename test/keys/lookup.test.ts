@@ -106,8 +106,14 @@ describe('createKeyLookup', () => {
 
   function aLookup(saved: readonly SavedCredentials[] = []) {
     const clock = aClock()
-    const state = { fetches: 0, failing: false, hanging: false }
-    const changes: (readonly SavedCredentials[])[] = []
+    const state = {
+      fetches: 0,
+      failing: false,
+      hanging: false,
+      credentials,
+      writing: Promise.resolve(),
+    }
+    const reads: string[] = []
     const lookup = createKeyLookup({
       clock,
       saved,
@@ -115,16 +121,19 @@ describe('createKeyLookup', () => {
       offlineMs: 3_600_000,
       budgetMs: 5_000,
       log: silentLog,
-      onChange: (all) => changes.push(all()),
+      onRead: async (what) => {
+        reads.push(what)
+        await state.writing
+      },
       fetchCredentials: async () => {
         state.fetches++
         await Promise.resolve()
         if (state.hanging) await new Promise(() => undefined)
         if (state.failing) throw new Error('no network')
-        return credentials
+        return state.credentials
       },
     })
-    return { clock, state, lookup, changes }
+    return { clock, state, lookup, reads }
   }
 
   it('asks the source once within keys.ttl', async () => {
@@ -177,7 +186,7 @@ describe('createKeyLookup', () => {
   it('knows after a restart what it knew before', async () => {
     const before = aLookup()
     await before.lookup.of(alice)
-    const after = aLookup(before.changes.at(-1))
+    const after = aLookup(before.lookup.all())
     after.state.failing = true
     expect(await after.lookup.of(alice)).toMatchObject({ status: 'success', stale: false })
     await after.clock.advance(60_000)
@@ -193,6 +202,35 @@ describe('createKeyLookup', () => {
     lookup.expire()
     state.failing = true
     expect(await lookup.of(alice)).toMatchObject({ status: 'success' })
+  })
+
+  it('tells whether a person is new, has other keys, or was only read again', async () => {
+    const { lookup, state, reads, clock } = aLookup()
+    await lookup.of(alice)
+    await clock.advance(31_000)
+    await lookup.of(alice)
+    state.credentials = { keys: [] }
+    await clock.advance(31_000)
+    await lookup.of(alice)
+    expect(reads).toEqual(['new', 'same', 'changed'])
+  })
+
+  it('answers that a key is gone only when that is on disk', async () => {
+    const { lookup, state, clock } = aLookup()
+    await lookup.of(alice)
+    const disk = Promise.withResolvers<undefined>()
+    state.writing = disk.promise.then(() => undefined)
+    state.credentials = { keys: [] }
+    await clock.advance(31_000)
+    let answered = false
+    const answer = lookup.of(alice).then((keys) => {
+      answered = true
+      return keys
+    })
+    await clock.advance(100)
+    expect(answered).toBe(false)
+    disk.resolve(undefined)
+    expect(await answer).toMatchObject({ status: 'success', keys: [] })
   })
 
   it('tells fingerprints as ssh-keygen does', () => {

@@ -67,6 +67,12 @@ journal = false
 file = "/var/lib/iamlogin/audit.ndjson"
 `,
     )
+    // As the unit does, as root, before it starts the resolver.
+    expect(
+      machine.run(
+        '/opt/iamlogin/node_modules/.bin/node /opt/iamlogin/dist/cli.js config grants --write',
+      ),
+    ).toMatchObject({ code: 0, stdout: expect.stringContaining('ec2-user') as string })
     await machine.startResolver()
     await machine.startSshd()
   })
@@ -226,6 +232,35 @@ file = "/var/lib/iamlogin/audit.ndjson"
     await machine.stopResolver('SIGKILL')
     expect((await machine.runAsync('python3 /tmp/probe.py')).stdout).toBe('1\n-1\n')
     await machine.startResolver()
+  })
+
+  it('lets in who came before while the resolver is away, and nobody else', async () => {
+    iam.addUser('frank', ['developers'])
+    const key = makeKey(folder, 'franks', 'rsa')
+    const id = iam.uploadKey('frank', key.publicKey)
+    await refresh()
+    expect((await machine.ssh('frank', key.path, 'true')).code).toBe(0)
+    expect((await machine.ssh('ec2-user', ed25519.path, 'true')).code).toBe(0)
+    iam.setKeyStatus('frank', id, 'Inactive')
+    await refresh()
+    refused(await machine.ssh('frank', key.path, 'true'))
+    // At once: what was taken away must not come back from the disk.
+    await machine.stopResolver('SIGKILL')
+    refused(await machine.ssh('frank', key.path, 'true'))
+    expect((await machine.ssh('alice', rsa.path, 'id -un')).stdout).toBe('alice\n')
+    expect((await machine.ssh('ec2-user', ed25519.path, 'id -un')).stdout).toBe('ec2-user\n')
+    refused(await machine.ssh('alice', stranger.path, 'true'))
+    refused(await machine.ssh('outsider', rsa.path, 'true'))
+    refused(await machine.ssh('bob', rsa.path, 'true'))
+    refused(await machine.ssh('root', rsa.path, 'true'))
+    await machine.startResolver()
+  })
+
+  it('opens no local account that root did not list, whatever the resolver says', async () => {
+    machine.run('mv /etc/iamlogin/shared-accounts /etc/iamlogin/away')
+    refused(await machine.ssh('ec2-user', ed25519.path, 'true'))
+    machine.run('mv /etc/iamlogin/away /etc/iamlogin/shared-accounts')
+    expect((await machine.ssh('ec2-user', ed25519.path, 'true')).code).toBe(0)
   })
 
   it('lists everyone', async () => {

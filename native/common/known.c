@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loaded into sshd, sudo, login, cron. Never calls getpw*(3). */
+/* Loaded into sshd, sudo, login, cron, and part of the key command. Never calls getpw*(3). */
 #include "known.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "protocol.h"
@@ -57,6 +58,30 @@ static int skip_gids(struct reader *payload)
         return r;
 }
 
+static bool is_fresh(const struct snapshot *snapshot)
+{
+        struct timespec now;
+        int64_t read_at_ms;
+        uint64_t offline_ms;
+
+        snapshot_times(snapshot, &read_at_ms, &offline_ms);
+        clock_gettime(CLOCK_REALTIME, &now);
+        int64_t now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+        /* A clock that was set back makes nobody older. */
+        int64_t age_ms = now_ms > read_at_ms ? now_ms - read_at_ms : 0;
+        return (uint64_t) age_ms <= offline_ms;
+}
+
+int known_freshness(bool *ret_is_fresh)
+{
+        CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
+
+        int r = snapshot_acquire(&snapshot);
+        if (r == 0)
+                *ret_is_fresh = is_fresh(&snapshot);
+        return r;
+}
+
 int known_find(const char *name, struct known_person *ret_person)
 {
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
@@ -82,7 +107,7 @@ int known_find(const char *name, struct known_person *ret_person)
         person.uid = record.uid;
         copy(&user_id, person.user_id);
         copy(&arn, person.arn);
-        snapshot_times(&snapshot, &person.read_at_ms, &person.offline_ms);
+        person.is_fresh = is_fresh(&snapshot);
         *ret_person = person;
         return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loaded into sshd, sudo, login, cron. */
+/* Loaded into sshd, sudo, login, cron, and part of the key command. */
 #include "journal.h"
 
 #include <errno.h>
@@ -21,9 +21,9 @@ static const char *socket_path(void)
         return "/run/systemd/journal/socket";
 }
 
-void journal_add(struct journal_entry *entry, const char *field, const char *value)
+static void add(struct journal_entry *entry, const char *field, const char *value, size_t length)
 {
-        size_t name = strlen(field), length = strlen(value);
+        size_t name = strlen(field);
 
         if (length == 0)
                 return;
@@ -32,8 +32,7 @@ void journal_add(struct journal_entry *entry, const char *field, const char *val
                 return;
         }
         char *at = entry->bytes + entry->length;
-        for (size_t i = 0; i < name; i++)
-                at[i] = field[i];
+        memcpy(at, field, name);
         at[name] = '=';
         for (size_t i = 0; i < length; i++) {
                 unsigned char c = (unsigned char) value[i];
@@ -41,6 +40,16 @@ void journal_add(struct journal_entry *entry, const char *field, const char *val
         }
         at[name + 1 + length] = '\n';
         entry->length += name + length + 2;
+}
+
+void journal_add(struct journal_entry *entry, const char *field, const char *value)
+{
+        add(entry, field, value, strlen(value));
+}
+
+void journal_add_view(struct journal_entry *entry, const char *field, const struct view *value)
+{
+        add(entry, field, value->data, value->length);
 }
 
 int journal_send(const struct journal_entry *entry)

@@ -14,9 +14,11 @@ struct known_person {
         uint32_t uid;
         char user_id[KNOWN_TEXT_MAX]; /* IAM UserId */
         char arn[KNOWN_TEXT_MAX];
-        int64_t read_at_ms;  /* when the source was read, since the epoch */
-        uint64_t offline_ms; /* how long that may serve */
+        bool is_fresh; /* the source was read within source.offline */
 };
+
+/* Whether the source was read within source.offline. 0, or -errno when there is no file to trust. */
+int known_freshness(bool *ret_is_fresh);
 
 /* 0, -ENOENT when directory.db has nobody of the name, other: there is no file to trust. */
 int known_find(const char *name, struct known_person *ret_person);

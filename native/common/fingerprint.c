@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loaded into sshd, sudo, login, cron: a hash library of their own would come along with a crypto
- * library's start-up and symbols. SHA-256 is FIPS 180-4, base64 is RFC 4648.
+ * Loaded into sshd, sudo, login, cron, and part of the key command: a hash library of their own would come
+ * along with a crypto library's start-up and symbols. SHA-256 is FIPS 180-4, base64 is RFC 4648.
  */
 #include "fingerprint.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-#include "visit.h"
 
 static const uint32_t rounds[64] = {
         0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -104,10 +102,22 @@ static void encode_base64(const uint8_t digest[32], char *text)
         *text = '\0';
 }
 
+void fingerprint_of_blob(const char *blob, char text[FINGERPRINT_SIZE])
+{
+        uint8_t bytes[FINGERPRINT_INPUT_MAX], digest[32];
+
+        text[0] = '\0';
+        size_t length = decode_base64(blob, bytes, sizeof(bytes));
+        if (length == 0)
+                return;
+        sha256(bytes, length, digest);
+        memcpy(text, "SHA256:", 7);
+        encode_base64(digest, text + 7);
+}
+
 void fingerprint_of(const char *auth_info, char text[FINGERPRINT_SIZE])
 {
         static const char word[] = "publickey ";
-        uint8_t blob[VISIT_AUTH_INFO_MAX], digest[32];
 
         text[0] = '\0';
         const char *line = auth_info;
@@ -116,12 +126,6 @@ void fingerprint_of(const char *auth_info, char text[FINGERPRINT_SIZE])
                 line = line == NULL ? NULL : line + 1;
         }
         const char *space = line == NULL ? NULL : strchr(line + sizeof(word) - 1, ' ');
-        if (space == NULL)
-                return;
-        size_t length = decode_base64(space + 1, blob, sizeof(blob));
-        if (length == 0)
-                return;
-        sha256(blob, length, digest);
-        memcpy(text, "SHA256:", 7);
-        encode_base64(digest, text + 7);
+        if (space != NULL)
+                fingerprint_of_blob(space + 1, text);
 }

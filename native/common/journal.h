@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bytes.h"
+
 struct journal_entry {
         char bytes[8192];
         size_t length;
@@ -18,6 +20,7 @@ struct journal_entry {
 
 /* Adds FIELD=value; an empty value adds nothing, control characters in it become spaces. */
 void journal_add(struct journal_entry *entry, const char *field, const char *value);
+void journal_add_view(struct journal_entry *entry, const char *field, const struct view *value);
 
 /* 0, or -errno when no journal takes it. */
 int journal_send(const struct journal_entry *entry);

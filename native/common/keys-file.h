@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * THE SPEC OF keys.db: whose keys open which account, as far as the resolver knows. The key command
+ * reads it while no resolver answers, so that whoever logged in here before still does.
+ *
+ * Written by src/keys/published.ts to a temporary file, synced, renamed; for the user iamlogin alone.
+ * All integers are little-endian; types as in protocol.h.
+ *
+ *   offset size
+ *        0    8  magic "IAMLKEY1"
+ *        8    4  sum of bytes 12..31
+ *       12    4  count of records
+ *       16    8  size of the file
+ *       24    8  0
+ *
+ * Record    u32 sum of what follows up to the padding, u32 length of the payload, payload, padding to
+ *           a multiple of 4; one after the other from offset 32 on
+ *   payload   str account, u32 uid, u32 kind (KEYS_OF_*), u32 count of keys, key[]
+ *   key       i64 until (ms since the epoch), str line (authorized_keys(5)), str key id, str IAM user,
+ *             str IAM UserId, str ARN
+ * Sum       XXH32 as in snapshot.h
+ *
+ * `until` is when the key's last reading from the source is older than source.offline, or the key
+ * older than keys.max_age. Whether the person still exists here is directory.db's to say.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+
+#define KEYS_FILE_NAME "keys.db"
+#define KEYS_FILE_HEADER 32
+#define KEYS_FILE_MAX 268435456u /* 256 MiB */
+
+enum {
+        KEYS_OF_PERSON = 0, /* a user of ours */
+        KEYS_OF_SHARED = 1, /* a local account of access.shared_accounts */
+};
+
+struct known_key {
+        int64_t until_ms;
+        struct view line;
+        struct view id;
+        struct view iam_user;
+        struct view user_id;
+        struct view arn;
+};
+
+struct known_keys {
+        uint32_t kind;
+        uint32_t count;
+        struct reader keys; /* for keys_file_next */
+};
+
+struct keys_file {
+        const uint8_t *base;
+        size_t size;
+};
+
+#define KEYS_FILE_EMPTY                                                                                      \
+        {                                                                                                    \
+                NULL, 0                                                                                      \
+        }
+#define CLEANUP_KEYS_FILE __attribute__((cleanup(keys_file_close)))
+
+/* Maps the file. 0, or -errno when there is none that can be trusted. */
+int keys_file_open(struct keys_file *ret_file);
+void keys_file_close(struct keys_file *file);
+
+/* Header and bounds of any bytes, as open checks them. 0 or -EBADMSG. */
+int keys_file_check(const uint8_t *base, size_t size);
+
+/* The record of the account with that uid. 0, -ENOENT, or -EBADMSG for a damaged file. */
+int keys_file_find(const struct keys_file *file, const char *account, uint32_t uid,
+                   struct known_keys *ret_keys);
+
+/* The next key of a record: 0, -ENOENT after the last, or -EBADMSG. */
+int keys_file_next(struct known_keys *keys, struct known_key *ret_key);

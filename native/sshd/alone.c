@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Part of the key command: who logged in before goes on doing so while the resolver is away. */
+#include "alone.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "fingerprint.h"
+#include "journal.h"
+#include "keys-file.h"
+#include "known.h"
+#include "line.h"
+#include "protocol.h"
+
+static int64_t now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static const char *reason_of(int r)
+{
+        switch (r) {
+        case 0:
+                return "the last known key of this person";
+        case -ENOKEY:
+                return "not a key that was known of this person";
+        case -ENOENT:
+                return "no key of this person is known here";
+        case -ESTALE:
+                return "what is known of this person is older than source.offline";
+        default:
+                return "what is known here can't be read";
+        }
+}
+
+/* `r` is what came of it; with 0 `key` is whose key it is. */
+static void tell(const struct question *question, int r, const struct known_key *key)
+{
+        struct journal_entry entry = JOURNAL_EMPTY;
+        struct known_person person;
+        char fingerprint[FINGERPRINT_SIZE], message[256];
+        const char *action = r == 0 ? "key-offered" : "key-refused";
+        bool is_person = r != 0 && known_find(question->user, &person) == 0 && person.uid == question->uid;
+
+        /* Somebody of another name service's is none of our business. */
+        if (r != 0 && !is_person && !known_local(question->user))
+                return;
+        fingerprint_of_blob(question->blob, fingerprint);
+        (void) snprintf(message, sizeof(message), "%s: %s %s: %s (no resolver answered)", question->user,
+                        action, fingerprint, reason_of(r));
+        journal_add(&entry, "MESSAGE", message);
+        journal_add(&entry, "PRIORITY", r == 0 ? "6" : "4");
+        journal_add(&entry, "SYSLOG_IDENTIFIER", "iamlogin");
+        journal_add(&entry, "IAMLOGIN_UNREPORTED", "1");
+        journal_add(&entry, "IAMLOGIN_ACTION", action);
+        journal_add(&entry, "IAMLOGIN_REASON", reason_of(r));
+        journal_add(&entry, "IAMLOGIN_USER", question->user);
+        journal_add(&entry, "IAMLOGIN_KEY_FINGERPRINT", fingerprint);
+        if (r == 0) {
+                journal_add_view(&entry, "IAMLOGIN_KEY_ID", &key->id);
+                journal_add_view(&entry, "IAMLOGIN_IAM_USER", &key->iam_user);
+                journal_add_view(&entry, "IAMLOGIN_USER_ID", &key->user_id);
+                journal_add_view(&entry, "IAMLOGIN_ARN", &key->arn);
+        } else if (is_person) {
+                journal_add(&entry, "IAMLOGIN_USER_ID", person.user_id);
+                journal_add(&entry, "IAMLOGIN_ARN", person.arn);
+        }
+        if (!entry.overflow && journal_send(&entry) == 0)
+                return;
+        openlog("iamlogin", LOG_PID, LOG_AUTHPRIV);
+        syslog(r == 0 ? LOG_INFO : LOG_WARNING, "%s", message);
+        closelog();
+}
+
+/* Whether the account is still what it was when the keys were written. */
+static int check_account(const struct question *question, uint32_t kind)
+{
+        struct known_person person;
+        bool is_fresh = false;
+        int r;
+
+        if (known_local(question->user) != (kind == KEYS_OF_SHARED))
+                return -ENOENT;
+        if (kind == KEYS_OF_SHARED) {
+                r = known_freshness(&is_fresh);
+        } else {
+                r = known_find(question->user, &person);
+                if (r == 0 && person.uid != question->uid)
+                        return -ENOENT;
+                is_fresh = r == 0 && person.is_fresh;
+        }
+        if (r < 0)
+                return r;
+        return is_fresh ? 0 : -ESTALE;
+}
+
+/* Prints the offered key, or all; -ENOKEY when it is none of them, -ESTALE when it served too long. */
+static int print_known(const struct question *question, struct known_keys *keys, struct known_key *ret_key)
+{
+        bool wants_one = question->blob[0] != '\0', is_stale = false;
+        struct known_key key;
+        int64_t now = now_ms();
+        uint32_t printed = 0;
+        int r;
+
+        while ((r = keys_file_next(keys, &key)) == 0 && printed < IAMLOGIN_KEYS_MAX) {
+                if (!line_is_valid(&key.line) || (wants_one && !line_is_key(&key.line, question->blob)))
+                        continue;
+                if (key.until_ms < now) {
+                        is_stale = true;
+                        continue;
+                }
+                r = line_print(&key.line);
+                if (r < 0)
+                        return r;
+                printed++;
+                if (wants_one) {
+                        *ret_key = key;
+                        return 0;
+                }
+        }
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (printed > 0)
+                return 0;
+        return is_stale ? -ESTALE : -ENOKEY;
+}
+
+int alone_answer(const struct question *question)
+{
+        CLEANUP_KEYS_FILE struct keys_file file = KEYS_FILE_EMPTY;
+        struct known_keys keys;
+        struct known_key key;
+
+        int r = keys_file_open(&file);
+        if (r == 0)
+                r = keys_file_find(&file, question->user, question->uid, &keys);
+        if (r == 0)
+                r = check_account(question, keys.kind);
+        if (r == 0)
+                r = print_known(question, &keys, &key);
+        if (question->blob[0] != '\0')
+                tell(question, r, &key);
+        return r == -ENOKEY ? 0 : r;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+struct question {
+        const char *user;
+        uint32_t uid;
+        const char *type; /* sshd's %t and %k; empty: every key */
+        const char *blob;
+};
+
+/*
+ * Answers without a resolver: the keys that keys.db knows, of whoever directory.db knows, while both
+ * are within source.offline. Prints them, and tells the journal which key was offered or refused.
+ * 0; -ENOENT for an account of which nothing is known; -ESTALE; else -errno: no file to trust.
+ */
+int alone_answer(const struct question *question);

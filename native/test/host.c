@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "vector.h"
+
+static char folder[] = "/tmp/iamlogin-host-XXXXXX";
+static int journal = -1;
+
+const char *host_folder(void)
+{
+        return folder;
+}
+
+static void point(const char *variable, const char *name)
+{
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        CHECK(setenv(variable, path, 1) == 0);
+}
+
+void host_write(const char *name, const void *bytes, size_t length)
+{
+        char path[128], fresh[128];
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        snprintf(fresh, sizeof(fresh), "%s/fresh", folder);
+        FILE *file = fopen(fresh, "w");
+        CHECK(file != NULL && fwrite(bytes, 1, length, file) == length && fclose(file) == 0);
+        CHECK(chmod(fresh, 0644) == 0 && rename(fresh, path) == 0);
+}
+
+void host_write_text(const char *name, const char *text)
+{
+        host_write(name, text, strlen(text));
+}
+
+void host_publish(const char *vector)
+{
+        uint8_t bytes[8192];
+        const uint32_t superseded = 1;
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/directory.db", folder);
+        FILE *old = fopen(path, "r+");
+        size_t length = read_vector(vector, bytes, sizeof(bytes));
+        host_write("directory.db", bytes, length);
+        if (old != NULL) {
+                CHECK(fseek(old, 8, SEEK_SET) == 0 && fwrite(&superseded, 4, 1, old) == 1);
+                fclose(old);
+        }
+}
+
+const char *host_journalled(void)
+{
+        static char entry[8192];
+
+        ssize_t length = recv(journal, entry, sizeof(entry) - 1, MSG_DONTWAIT);
+        entry[length < 0 ? 0 : length] = '\0';
+        return entry;
+}
+
+void host_start(void)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
+        CHECK(setenv("IAMLOGIN_STATE_DIR", folder, 1) == 0);
+        host_write_text("passwd", "root:x:0:0::/root:/bin/sh\nadmin:x:1000:1000::/home/admin:/bin/sh\n");
+        point("IAMLOGIN_PASSWD_FILE", "passwd");
+        point("IAMLOGIN_SHARED_ACCOUNTS", "shared-accounts");
+        point("IAMLOGIN_JOURNAL_SOCKET", "journal");
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/journal", folder);
+        journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        CHECK(journal >= 0 && bind(journal, (struct sockaddr *) &address, sizeof(address)) == 0);
+}
+
+void host_stop(void)
+{
+        close(journal);
+}

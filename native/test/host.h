@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A host of the test's own: a state directory, /etc/passwd, a journal that only this test reads. */
+#pragma once
+
+#include <stddef.h>
+
+/* Makes the folder and points the modules to it by their test variables. */
+void host_start(void);
+const char *host_folder(void);
+
+/* Puts a file in the folder, whole, by rename. */
+void host_write(const char *name, const void *bytes, size_t length);
+void host_write_text(const char *name, const char *text);
+
+/* Publishes a vector as directory.db; who has the old one mapped hears of it. */
+void host_publish(const char *vector);
+
+/* The next entry that reached the journal, as one string; empty when there is none. */
+const char *host_journalled(void);
+void host_stop(void);

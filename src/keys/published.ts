@@ -1,0 +1,121 @@
+// Whose keys open which account, as the bytes of keys.db: what the key command goes by while no
+// resolver answers. The spec is the head of native/common/keys-file.h.
+import type { KeysConfig } from '../config/config.ts'
+import type { DirectoryIndex } from '../directory/lookup.ts'
+import { pace, type Steps } from '../directory/steps.ts'
+import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
+import { createOutput, type Output } from '../snapshot/output.ts'
+import { sumOf } from '../snapshot/sum.ts'
+import { toAuthorizedKey } from './authorized-key.ts'
+import type { SavedCredentials } from './state.ts'
+
+export type PublishedInput = {
+  readonly directory: Directory
+  readonly index: DirectoryIndex
+  readonly local: LocalAccounts
+  /** The last known keys of people, in any order. */
+  readonly people: readonly SavedCredentials[]
+  readonly keys: KeysConfig
+  readonly requireMfa: boolean
+  /** `source.offline` in milliseconds. */
+  readonly offlineMs: number
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+const headerSize = 32
+const recordHeader = 8
+const kind = { person: 0, shared: 1 } as const
+
+type KnownKey = {
+  readonly line: string
+  readonly id: string
+  readonly owner: SourceUser
+  /** Milliseconds since the epoch: not after it. */
+  readonly until: number
+}
+
+/** What is known of one person's keys, and how long it may serve. */
+function keysOf(owner: SourceUser, saved: SavedCredentials, input: PublishedInput): KnownKey[] {
+  const { keys, now, offlineMs, requireMfa } = input
+  const { credentials, fetchedAt } = saved
+  if (requireMfa && credentials.mfa !== true) return []
+  return credentials.keys.flatMap((key) => {
+    const result = toAuthorizedKey(key, owner, { keys, now })
+    if (!result.ok) return []
+    const aged =
+      keys.maxAgeMs > 0 && key.uploadedAt !== undefined
+        ? key.uploadedAt + keys.maxAgeMs
+        : Number.MAX_SAFE_INTEGER
+    const until = Math.min(fetchedAt + offlineMs, aged, Number.MAX_SAFE_INTEGER)
+    return [{ line: result.key.line, id: key.id, owner, until }]
+  })
+}
+
+function writeRecord(
+  out: Output,
+  account: { readonly name: string; readonly uid: number; readonly kind: number },
+  keys: readonly KnownKey[],
+): void {
+  const start = out.at()
+  out.skip(recordHeader)
+  out.str(account.name)
+  out.u32(account.uid)
+  out.u32(account.kind)
+  out.u32(keys.length)
+  for (const { until, line, id, owner } of keys) {
+    out.u64(until)
+    out.str(line)
+    out.str(id)
+    out.str(owner.name)
+    out.str(owner.id)
+    out.str(owner.arn)
+  }
+  const end = out.at()
+  out.align()
+  const bytes = out.bytes()
+  bytes.writeUInt32LE(end - start - recordHeader, start + 4)
+  bytes.writeUInt32LE(sumOf(bytes, start + 4, end), start)
+}
+
+/** The whole file, in steps. People of whom no key is known are not in it. */
+export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
+  const { directory, index, local, people } = input
+  const out = createOutput(65_536)
+  out.skip(headerSize)
+  // Who opens a shared account need not be a user here.
+  const sharers = new Map(
+    Object.values(directory.shared).flatMap((owners) => owners.map((owner) => [owner.id, owner])),
+  )
+  const known = new Map<string, readonly KnownKey[]>()
+  let records = 0
+  const due = pace()
+  for (const saved of people) {
+    if (due()) yield
+    const account = index.accountById(saved.id)
+    const owner = account?.user ?? sharers.get(saved.id)
+    if (owner === undefined) continue
+    const keys = keysOf(owner, saved, input)
+    if (keys.length === 0) continue
+    known.set(owner.id, keys)
+    if (account === undefined || local.users.has(account.passwd.name)) continue
+    const { name, uid } = account.passwd
+    writeRecord(out, { name, uid, kind: kind.person }, keys)
+    records++
+  }
+  for (const [name, owners] of Object.entries(directory.shared)) {
+    const uid = local.users.get(name)
+    if (uid === undefined || uid === 0 || name === 'root') continue
+    const keys = owners.flatMap(({ id }) => known.get(id) ?? [])
+    if (keys.length === 0) continue
+    writeRecord(out, { name, uid, kind: kind.shared }, keys)
+    records++
+    yield
+  }
+  const bytes = out.bytes().subarray(0, out.at())
+  bytes.write('IAMLKEY1', 'latin1')
+  bytes.writeUInt32LE(records, 12)
+  bytes.writeBigUInt64LE(BigInt(bytes.length), 16)
+  bytes.writeUInt32LE(sumOf(bytes, 12, headerSize), 8)
+  return bytes
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { createKeyKeeper } from '../../src/keys/keeper.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import { aClock } from '../support/builders.ts'
+
+function aKeeper() {
+  const clock = aClock()
+  const written: string[] = []
+  const state = { failing: false, gate: Promise.resolve() }
+  const write = (name: string) => async (): Promise<void> => {
+    await state.gate
+    if (state.failing) throw new Error('disk full')
+    written.push(name)
+  }
+  const keeper = createKeyKeeper({
+    save: write('keys.json'),
+    publish: write('keys.db'),
+    clock,
+    log: silentLog,
+    delayMs: 1_000,
+    confirmMs: 60_000,
+  })
+  return { clock, keeper, written, state }
+}
+
+describe('createKeyKeeper', () => {
+  it('writes changed keys before it resolves', async () => {
+    const { keeper, written } = aKeeper()
+    await keeper.read('changed')
+    expect(written.toSorted()).toEqual(['keys.db', 'keys.json'])
+  })
+
+  it('writes people who come for the first time together, a moment later', async () => {
+    const { keeper, written, clock } = aKeeper()
+    for (let each = 0; each < 100; each++) await keeper.read('new')
+    expect(written).toEqual([])
+    await clock.advance(1_000)
+    expect(written.toSorted()).toEqual(['keys.db', 'keys.json'])
+  })
+
+  it('writes the same keys again only when the times on disk are old', async () => {
+    const { keeper, written, clock } = aKeeper()
+    await keeper.read('changed')
+    for (let each = 0; each < 50; each++) {
+      await keeper.read('same')
+      await clock.advance(1_000)
+    }
+    expect(written.length).toBe(2)
+    await clock.advance(10_000)
+    await keeper.read('same')
+    await clock.advance(1_000)
+    expect(written.length).toBe(4)
+  })
+
+  it('publishes a new directory without saving what did not change', async () => {
+    const { keeper, written, clock } = aKeeper()
+    keeper.directoryChanged()
+    await clock.advance(0)
+    expect(written).toEqual(['keys.db'])
+  })
+
+  it('writes one at a time, and what came meanwhile once', async () => {
+    const { keeper, written, state } = aKeeper()
+    const open = Promise.withResolvers<undefined>()
+    state.gate = open.promise.then(() => undefined)
+    const all = [1, 2, 3, 4].map(() => keeper.read('changed'))
+    expect(written).toEqual([])
+    open.resolve(undefined)
+    await Promise.all(all)
+    expect(written.filter((name) => name === 'keys.db').length).toBe(2)
+  })
+
+  it('goes on after a write that failed', async () => {
+    const { keeper, written, state } = aKeeper()
+    state.failing = true
+    await keeper.read('changed')
+    state.failing = false
+    await keeper.read('changed')
+    expect(written.length).toBe(2)
+  })
+
+  it('writes at the end what waits', async () => {
+    const { keeper, written } = aKeeper()
+    await keeper.read('new')
+    await keeper.flush()
+    expect(written).toContain('keys.db')
+    expect(written).toContain('keys.json')
+  })
+})

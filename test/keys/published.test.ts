@@ -1,0 +1,217 @@
+// keys.db's bytes: the vector that the key command's tests read is made by this writer.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { buildDirectory } from '../../src/directory/build.ts'
+import { indexDirectory } from '../../src/directory/lookup.ts'
+import { finish } from '../../src/directory/steps.ts'
+import type { SourceKey } from '../../src/directory/types.ts'
+import { publishedSteps, type PublishedInput } from '../../src/keys/published.ts'
+import type { SavedCredentials } from '../../src/keys/state.ts'
+import { sumOf } from '../../src/snapshot/sum.ts'
+import { createReader } from '../../src/wire/bytes.ts'
+import { aSource, aUser, keysConfig, noPins, someRules } from '../support/builders.ts'
+
+const key =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzxaWLU4GYbOrnSWbvWRyhPKBjaY6nGWO4wsbr89PQZ comment'
+const other =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f other'
+const now = 1_795_520_322_091
+const offlineMs = 604_800_000
+const alice = aUser({ name: 'alice' })
+const bob = aUser({ name: 'bob' })
+const outsider = aUser({ name: 'outsider' })
+
+function known(
+  id: string,
+  keys: readonly Partial<SourceKey>[],
+  more: Partial<SavedCredentials> = {},
+): SavedCredentials {
+  const all = keys.map((each, at) => ({
+    id: `APKA${at}`,
+    origin: 'iam' as const,
+    body: key,
+    ...each,
+  }))
+  return { id, fetchedAt: now, credentials: { keys: all }, ...more }
+}
+
+function input(fields: Partial<PublishedInput> = {}): PublishedInput {
+  const rules = someRules({
+    sharedAccounts: { 'ec2-user': ['ops'], root: ['ops'], absent: ['ops'] },
+  })
+  const source = aSource([alice, bob, outsider], {
+    developers: ['alice', 'bob'],
+    ops: ['bob', 'outsider'],
+  })
+  const local = {
+    users: new Map([
+      ['root', 0],
+      ['ec2-user', 1000],
+    ]),
+    groups: new Map([['root', 0]]),
+  }
+  const directory = buildDirectory({ source, rules, local, pins: noPins })
+  return {
+    directory,
+    index: indexDirectory(directory),
+    local,
+    people: [known(alice.id, [{}, { id: 'tag:iamlogin:ssh-key', origin: 'tag', body: other }])],
+    keys: keysConfig,
+    requireMfa: false,
+    offlineMs,
+    now,
+    ...fields,
+  }
+}
+
+type Known = {
+  readonly account: string
+  readonly uid: number
+  readonly kind: number
+  readonly keys: readonly {
+    readonly until: number
+    readonly line: string
+    readonly id: string
+    readonly owner: readonly string[]
+  }[]
+}
+
+/** Reads the bytes as keys-file.h says, every sum and length checked. */
+function read(bytes: Buffer): readonly Known[] {
+  expect(bytes.toString('latin1', 0, 8)).toBe('IAMLKEY1')
+  expect(bytes.readUInt32LE(8)).toBe(sumOf(bytes, 12, 32))
+  expect(Number(bytes.readBigUInt64LE(16))).toBe(bytes.length)
+  const found: Known[] = []
+  let at = 32
+  while (at < bytes.length) {
+    const end = at + 8 + bytes.readUInt32LE(at + 4)
+    expect(bytes.readUInt32LE(at)).toBe(sumOf(bytes, at + 4, end))
+    const reader = createReader(bytes.subarray(at + 8, end))
+    found.push({
+      account: reader.str(),
+      uid: reader.u32(),
+      kind: reader.u32(),
+      keys: reader.list(() => ({
+        until: Number(reader.u64()),
+        line: reader.str(),
+        id: reader.str(),
+        owner: [reader.str(), reader.str(), reader.str()],
+      })),
+    })
+    reader.end()
+    at = end + (-end & 3)
+  }
+  expect(found.length).toBe(bytes.readUInt32LE(12))
+  return found
+}
+
+const published = (fields: Partial<PublishedInput> = {}) =>
+  read(finish(publishedSteps(input(fields))))
+
+describe('publishedSteps', () => {
+  it.each([
+    ['keys-db-lasting', Number.MAX_SAFE_INTEGER],
+    ['keys-db-expired', 0],
+  ])('gives the bytes of the vector %s', (name, offlineMs) => {
+    const people = [
+      ...input().people,
+      known(bob.id, [{ id: 'APKAbob', body: other }]),
+      known(outsider.id, [{ id: 'APKAoutsider' }]),
+    ]
+    const bytes = finish(publishedSteps(input({ people, offlineMs })))
+    const vector = readFileSync(join(import.meta.dirname, `../vectors/${name}.hex`), 'utf8')
+    expect(bytes.toString('hex')).toBe(vector.replace(/\s/g, ''))
+  })
+
+  it('names the account, its uid, and of each key whose it is and until when it serves', () => {
+    expect(published()).toEqual([
+      {
+        account: 'alice',
+        uid: input().index.accountByName('alice')?.passwd.uid,
+        kind: 0,
+        keys: [
+          {
+            until: now + offlineMs,
+            line: expect.stringMatching(/^ssh-ed25519 \S+ iamlogin:alice:APKA0$/) as string,
+            id: 'APKA0',
+            owner: ['alice', 'AIDAalice', 'arn:aws:iam::123456789012:user/alice'],
+          },
+          expect.objectContaining({ id: 'tag:iamlogin:ssh-key' }),
+        ],
+      },
+    ])
+  })
+
+  it('opens a shared account to the people of its groups, also to those who are nobody here', () => {
+    const people = [
+      known(alice.id, [{}]),
+      known(bob.id, [{}]),
+      known(outsider.id, [{ id: 'APKAo' }]),
+    ]
+    const shared = published({ people }).filter(({ kind }) => kind === 1)
+    expect(shared).toMatchObject([
+      {
+        account: 'ec2-user',
+        uid: 1000,
+        keys: [{ owner: ['bob', 'AIDAbob', bob.arn] }, { id: 'APKAo' }],
+      },
+    ])
+    expect(published({ people }).map(({ account }) => account)).not.toContain('outsider')
+  })
+
+  it('opens neither root nor an account that does not exist', () => {
+    const accounts = published({ people: [known(bob.id, [{}])] }).map(({ account }) => account)
+    expect(accounts).toEqual(['bob', 'ec2-user'])
+  })
+
+  it('leaves out who became local, who is gone, and who has no valid key', () => {
+    const local = { users: new Map([['alice', 1001]]), groups: new Map<string, number>() }
+    const people = [
+      known(alice.id, [{}]),
+      known('AIDAgone', [{}]),
+      known(bob.id, [{ body: 'no key' }]),
+    ]
+    expect(published({ people, local })).toEqual([])
+  })
+
+  it('leaves out who has no MFA device where one is required', () => {
+    const credentials = known(alice.id, [{}]).credentials
+    const people = [
+      { id: alice.id, fetchedAt: now, credentials: { ...credentials, mfa: true } },
+      { id: bob.id, fetchedAt: now, credentials: { ...credentials, mfa: false } },
+      known(outsider.id, [{}]),
+    ]
+    const accounts = published({ people, requireMfa: true }).map(({ account }) => account)
+    expect(accounts).toEqual(['alice'])
+  })
+
+  it('lets a key serve no longer than keys.max_age', () => {
+    const keys = { ...keysConfig, maxAgeMs: 1_000 }
+    const people = [
+      known(alice.id, [{ uploadedAt: now - 400 }, { id: 'old', uploadedAt: now - 1_001 }]),
+    ]
+    expect(published({ people, keys })[0]?.keys).toMatchObject([{ id: 'APKA0', until: now + 600 }])
+  })
+
+  it('keeps every length, sum and count right for any people', () => {
+    const person = fc.record({
+      name: fc.constantFrom('alice', 'bob', 'outsider', 'nobody'),
+      ids: fc.array(fc.string({ unit: 'grapheme', maxLength: 40 }), { maxLength: 5 }),
+      fetchedAt: fc.integer({ min: 0, max: now }),
+    })
+    fc.assert(
+      fc.property(fc.uniqueArray(person, { selector: ({ name }) => name }), (drawn) => {
+        const people = drawn.map(({ name, ids, fetchedAt }) =>
+          known(
+            `AIDA${name}`,
+            ids.map((id) => ({ id })),
+            { fetchedAt },
+          ),
+        )
+        for (const { keys } of published({ people })) expect(keys.length).toBeGreaterThan(0)
+      }),
+    )
+  })
+})
