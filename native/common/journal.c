@@ -32,7 +32,8 @@ static void add(struct journal_entry *entry, const char *field, const char *valu
                 return;
         }
         char *at = entry->bytes + entry->length;
-        memcpy(at, field, name);
+        for (size_t i = 0; i < name; i++)
+                at[i] = field[i];
         at[name] = '=';
         for (size_t i = 0; i < length; i++) {
                 unsigned char c = (unsigned char) value[i];

@@ -121,9 +121,8 @@ enum iamlogin_verdict {
 #define IAMLOGIN_LOOKUP_DEADLINE_MS 1500
 #define IAMLOGIN_DOOR_DEADLINE_MS 6000
 
-/* Ids that no answer may carry, whatever the resolver says: the system's 0..999, nobody,
- * the 16-bit and the 32-bit "no id". */
-#define IAMLOGIN_ID_FLOOR 1000
-#define IAMLOGIN_ID_NOBODY 65534
-#define IAMLOGIN_ID_NONE16 65535
+/* Ids that no answer may carry, whatever the resolver says: all 16-bit ones, which are the system's,
+ * local users', nobody's and the 16-bit "no id"; and the 32-bit "no id" and its neighbour. The
+ * configuration allows ids.min no lower. */
+#define IAMLOGIN_ID_FLOOR 65536
 #define IAMLOGIN_ID_NONE32 4294967295

@@ -8,8 +8,7 @@
 
 bool valid_id(uint32_t id)
 {
-        return id >= IAMLOGIN_ID_FLOOR && id != IAMLOGIN_ID_NOBODY && id != IAMLOGIN_ID_NONE16 &&
-               id < IAMLOGIN_ID_NONE32 - 1;
+        return id >= IAMLOGIN_ID_FLOOR && id < IAMLOGIN_ID_NONE32 - 1;
 }
 
 static bool is_digit(char c)

@@ -103,7 +103,7 @@ static void refuses_an_answer_about_somebody_else(void)
 /* Offsets of uid and gid in the vector: length 4, header 4, "alice" 2 + 5. */
 static void never_takes_a_forbidden_id(void)
 {
-        const uint32_t forbidden[] = {0, 1, 100, 999, 65534, 65535, 4294967294, 4294967295};
+        const uint32_t forbidden[] = {0, 1, 100, 999, 1000, 65534, 65535, 4294967294, 4294967295};
         uint8_t bytes[256];
         struct passwd entry;
         int error;

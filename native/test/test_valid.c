@@ -12,11 +12,11 @@ static bool name(const char *text)
 
 int main(void)
 {
-        /* never an id of the system, of nobody, or "no id" */
-        const uint32_t forbidden[] = {0, 1, 999, 65534, 65535, 4294967294, 4294967295};
+        /* never an id of the system, of a local user, of nobody, or "no id" */
+        const uint32_t forbidden[] = {0, 1, 999, 1000, 65534, 65535, 4294967294, 4294967295};
         for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
                 CHECK(!valid_id(forbidden[i]));
-        CHECK(valid_id(1000) && valid_id(1879048192) && valid_id(4294967293));
+        CHECK(valid_id(65536) && valid_id(1879048192) && valid_id(4294967293));
 
         CHECK(name("alice") && name("a.b-c_d") && name("_x") && name("0a") && name("root2"));
         CHECK(!name("") && !name("root") && !name("123") && !name(".a") && !name("-a"));

@@ -17,7 +17,7 @@ export function fnv1a(text: string): number {
 
 /** Ids that nobody of ours ever gets: the system's, nobody, and the two "no id" values. */
 export function isForbiddenId(id: number): boolean {
-  return id < 1000 || id === 65534 || id === 65535 || id >= 4294967294
+  return id < 65_536 || id >= 4_294_967_294
 }
 
 export function inRange(id: number, range: Range): boolean {
