@@ -1,58 +1,16 @@
 // The whole story of a person on a booted Debian: systemd, logind, journald, sshd, sudo, PAM; and what
 // an auditor reads afterwards.
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { z } from 'zod'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startContainer, type Container } from '../support/container.ts'
 import { startIamServer, type IamServer } from '../support/iam-server.ts'
 import { makeKey } from '../support/machine.ts'
+import { tellingOf, until, visitsOf, type Telling, type Visits } from '../support/visits.ts'
 
-const auditDocument = z.object({ events: z.array(z.looseObject({})) })
 const refreshMs = 2_000
-
-/** What a reviewer looks at first, of either kind of entry. */
-const brief = z
-  .looseObject({
-    event: z.looseObject({ action: z.string() }).optional(),
-    user: z
-      .looseObject({
-        name: z.string(),
-        id: z.string().optional(),
-        effective: z.looseObject({ name: z.string() }),
-      })
-      .optional(),
-    source: z.looseObject({ ip: z.string().optional() }).optional(),
-    iamlogin: z
-      .looseObject({
-        key: z.looseObject({ id: z.string().optional(), fingerprint: z.string() }).optional(),
-        principal: z.looseObject({ arn: z.string() }).optional(),
-        sessions: z.string().optional(),
-        session: z.string().optional(),
-      })
-      .optional(),
-    IAMLOGIN_ACTION: z.string().optional(),
-    IAMLOGIN_ARN: z.string().optional(),
-    IAMLOGIN_RULE: z.string().optional(),
-  })
-  .transform((event) => ({
-    action: event.event?.action ?? event.IAMLOGIN_ACTION ?? '',
-    person: event.user?.id === undefined ? undefined : event.user.name,
-    account: event.user?.effective.name,
-    arn: event.iamlogin?.principal?.arn ?? event.IAMLOGIN_ARN,
-    keyId: event.iamlogin?.key?.id,
-    fingerprint: event.iamlogin?.key?.fingerprint,
-    ip: event.source?.ip,
-    sessions: event.iamlogin?.sessions,
-    session: event.iamlogin?.session,
-    duration: event.event?.['duration'],
-    alone: event.IAMLOGIN_ACTION !== undefined && event.event === undefined,
-    rule: event.IAMLOGIN_RULE,
-  }))
 
 describe('the story of a person', () => {
   const folder = mkdtempSync(join(tmpdir(), 'iamlogin-story-'))
@@ -64,34 +22,11 @@ describe('the story of a person', () => {
   let firstId = ''
   let secondId = ''
 
-  const run = async (user: string, key: string, command: string) => {
-    const child = container.ssh(user, key, command)
-    const [code, output] = await Promise.all([
-      once(child, 'close').then(() => child.exitCode),
-      child.stdout === null ? '' : text(child.stdout),
-    ])
-    return { code, output: output.replaceAll('\r', '').trim() }
-  }
-  /** A session that stays; resolves when its shell has answered. */
-  const stay = async (user: string, key: string): Promise<ChildProcess> => {
-    const child = container.ssh(user, key, 'echo here; exec bash -i')
-    await new Promise<void>((here, failed) => {
-      child.stdout?.on('data', (part: Buffer) => {
-        if (part.toString().includes('here')) here()
-      })
-      child.once('exit', () => {
-        failed(new Error('the session ended'))
-      })
-    })
-    return child
-  }
-  const events = async (user?: string) => {
-    const of = user === undefined ? '' : ` --user ${user}`
-    const { stdout } = await container.run(`iamlogin audit --json --since 1h${of}`)
-    return auditDocument.parse(JSON.parse(stdout)).events.map((event) => brief.parse(event))
-  }
-  const until = (check: () => Promise<boolean>, ms = 20_000) =>
-    vi.waitUntil(check, { timeout: ms, interval: 100 })
+  let visits: Visits
+  let telling: Telling
+  const run: Visits['run'] = (...visit) => visits.run(...visit)
+  const events: Visits['events'] = (...of) => visits.events(...of)
+  const login = ['key-offered alice', 'login-allowed alice sshd', 'session-open alice sshd']
 
   beforeAll(async () => {
     iam = await startIamServer()
@@ -119,8 +54,13 @@ file = "/var/log/iamlogin/audit.ndjson"
 `,
       )
     })
+    visits = visitsOf(container)
+    telling = tellingOf(visits)
     await until(async () => (await container.run('getent passwd alice')).code === 0)
   }, 600_000)
+  beforeEach(async () => {
+    await telling.begin()
+  })
   afterAll(async () => {
     if (process.env['STORY_LOG'] !== undefined)
       process.stderr.write(
@@ -143,27 +83,57 @@ file = "/var/log/iamlogin/audit.ndjson"
       code: 0,
       output: 'alice docker developers ops iamlogin-sudo\n/home/alice\nalice',
     })
+    await telling.tells([...login, 'session-close alice sshd'])
+    for (const event of await telling.told())
+      expect(event).toMatchObject({
+        person: 'Alice',
+        arn: 'arn:aws:iam::123456789012:user/Alice',
+        ...(event.action === 'login-allowed' ? {} : { keyId: secondId }),
+        ...(event.action === 'key-offered' ? {} : { ip: '127.0.0.1' }),
+      })
   })
 
   it('lets her be root by sudo, and names her', async () => {
     expect(await run('alice', first.path, 'sudo -n id -un')).toEqual({ code: 0, output: 'root' })
-    await until(async () =>
-      (await events('alice')).some(
-        ({ action, person, account }) =>
-          action === 'sudo' && person === 'Alice' && account === 'root',
-      ),
-    )
+    await telling.tells([
+      ...login,
+      'login-allowed alice sudo',
+      'sudo root sudo',
+      'session-close root sudo',
+      'session-close alice sshd',
+    ])
+    const sudo = (await telling.told()).find(({ action }) => action === 'sudo')
+    expect(sudo).toMatchObject({ person: 'Alice', account: 'root' })
     expect((await run('bob', bobs.path, 'sudo -n true')).code).not.toBe(0)
+  })
+
+  it('takes sudo and the shared account away within refresh, from a session that goes on', async () => {
+    const session = await visits.stay('alice', first.path)
+    iam.removeFromGroup('Alice', 'ops')
+    const at = Date.now()
+    session.stdin?.write('until ! sudo -n true; do :; done; echo no "more sudo"\n')
+    await new Promise<void>((gone) => {
+      session.stdout?.on('data', (part: Buffer) => {
+        if (part.toString().includes('no more sudo')) gone()
+      })
+    })
+    expect(Date.now() - at).toBeLessThan(refreshMs + 5_000)
+    expect((await run('ec2-user', first.path, 'true')).code).toBe(255)
+    expect(session.exitCode).toBeNull()
+    await visits.leave(session)
+    iam.addToGroup('Alice', 'ops')
+    await until(async () => (await run('alice', first.path, 'sudo -n true')).code === 0)
   })
 
   it('names the person, not the account, behind a shared account', async () => {
     expect(await run('ec2-user', first.path, 'id -un')).toEqual({ code: 0, output: 'ec2-user' })
-    await until(async () =>
-      (await events('ec2-user')).some(
-        ({ action, person, keyId }) =>
-          action === 'session-open' && person === 'Alice' && keyId === secondId,
-      ),
-    )
+    await telling.tells([
+      'key-offered ec2-user',
+      'session-open ec2-user sshd',
+      'session-close ec2-user sshd',
+    ])
+    for (const event of await telling.told())
+      expect(event).toMatchObject({ person: 'Alice', keyId: secondId })
     expect((await run('ec2-user', bobs.path, 'true')).code).toBe(255)
   })
 
@@ -176,7 +146,7 @@ file = "/var/log/iamlogin/audit.ndjson"
   })
 
   it('ends her live session, with what she started and became, when she leaves the group', async () => {
-    const session = await stay('alice', first.path)
+    const session = await visits.stay('alice', first.path)
     session.stdin?.write('nohup setsid sleep 4711 >/dev/null 2>&1 &\nsudo -n sleep 4712\n')
     await until(
       async () => (await container.run('pgrep -fx "sleep 471[12]" | wc -l')).stdout.trim() === '2',
@@ -200,15 +170,13 @@ file = "/var/log/iamlogin/audit.ndjson"
 
   it('ends nobody else: not who is not ours, not who kept access', async () => {
     await container.must('systemd-run --quiet --uid=ec2-user --unit=keeps sleep infinity')
-    const bob = await stay('bob', bobs.path)
+    const bob = await visits.stay('bob', bobs.path)
     const alice = (await container.run('systemctl show -P NRestarts iamlogind')).stdout
     await new Promise((later) => setTimeout(later, refreshMs * 2))
     expect(bob.exitCode).toBeNull()
     expect(await container.must('systemctl is-active keeps')).toBe('active')
     expect(alice.trim()).toBe('0')
-    const ended = once(bob, 'exit')
-    bob.stdin?.end('exit\n')
-    await ended
+    await visits.leave(bob)
   })
 
   it('forgets her name when she is deleted', async () => {
@@ -248,16 +216,14 @@ file = "/var/log/iamlogin/audit.ndjson"
   })
 
   it('loses nothing and lets nobody in who may not while the resolver is away', async () => {
-    const session = await stay('bob', bobs.path)
+    const session = await visits.stay('bob', bobs.path)
     await container.must('systemctl kill -s KILL iamlogind; systemctl stop iamlogind')
     expect((await container.run('id bob')).code).toBe(0)
     expect((await run('alice', first.path, 'true')).code).toBe(255)
     expect((await container.run('su - alice -c true')).code).not.toBe(0)
     // Who is known goes on to be: by directory.db.
     expect((await container.run('su - bob -c id')).code).toBe(0)
-    const ended = once(session, 'exit')
-    session.stdin?.end('exit\n')
-    await ended
+    await visits.leave(session)
     await until(async () => {
       const alone = (await events('bob')).filter((each) => each.alone)
       return (
