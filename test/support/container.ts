@@ -56,6 +56,7 @@ mount -t tmpfs tmpfs "$BASE"
 mkdir "$BASE/upper" "$BASE/work" "$BASE/root"
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$BASE/upper,workdir=$BASE/work" "$BASE/root"
 cd "$BASE/root"
+if [ "$BARE" = no ]; then
 p=$PROJECT/packaging
 b=$PROJECT/build/Release
 libdir=usr/lib/$(basename "$(dirname "$(readlink -f /lib/*-linux-gnu/libc.so.6)")")
@@ -75,26 +76,27 @@ install -D -m 440 "$p/sudoers/iamlogin" etc/sudoers.d/iamlogin
 install -D -m 644 "$p/pam/iamlogin" usr/share/pam-configs/iamlogin
 echo 'iamlogin:x:900:900:iamlogin:/nonexistent:/usr/sbin/nologin' >> etc/passwd
 echo 'iamlogin:x:900:' >> etc/group
+sed -i -E 's/^(passwd|group):.*/\\1: files iamlogin/; /^initgroups:/d' etc/nsswitch.conf
+chroot . pam-auth-update --package --enable iamlogin mkhomedir
+mkdir -p etc/systemd/system/sockets.target.wants etc/systemd/system/multi-user.target.wants
+ln -s /usr/lib/systemd/system/iamlogin-terminate.socket etc/systemd/system/sockets.target.wants/
+ln -s /usr/lib/systemd/system/iamlogind.service etc/systemd/system/multi-user.target.wants/
+fi
 echo 'docker:x:990:' >> etc/group
 echo 'ec2-user:x:1000:1000::/home/ec2-user:/bin/bash' >> etc/passwd
 echo 'ec2-user:*:19000::::::' >> etc/shadow
 echo 'ec2-user:x:1000:' >> etc/group
 mkdir -p opt/iamlogin etc/iamlogin home/ec2-user etc/systemd/system/iamlogind.service.d
 chown 1000:1000 home/ec2-user
-sed -i -E 's/^(passwd|group):.*/\\1: files iamlogin/; /^initgroups:/d' etc/nsswitch.conf
 printf 'Port %s\\nListenAddress 127.0.0.1\\nPasswordAuthentication no\\nLogLevel VERBOSE\\n' "$PORT" > etc/ssh/sshd_config.d/10-test.conf
 printf '[Service]\\nEnvironment=AWS_ACCESS_KEY_ID=AKIATEST AWS_SECRET_ACCESS_KEY=secret AWS_EC2_METADATA_DISABLED=true\\n' \\
   > etc/systemd/system/iamlogind.service.d/test.conf
 mkdir -p var/log/journal
 echo "127.0.0.1 localhost $(hostname)" > etc/hosts
-chroot . pam-auth-update --package --enable iamlogin mkhomedir
 for unit in systemd-networkd systemd-resolved systemd-timesyncd rsyslog; do ln -sf /dev/null "etc/systemd/system/$unit.service"; done
-mkdir -p etc/systemd/system/sockets.target.wants etc/systemd/system/multi-user.target.wants
-ln -s /usr/lib/systemd/system/iamlogin-terminate.socket etc/systemd/system/sockets.target.wants/
-ln -s /usr/lib/systemd/system/iamlogind.service etc/systemd/system/multi-user.target.wants/
 echo ready
 read -r go
-exec systemd-nspawn --quiet --register=no --keep-unit --directory="$BASE/root" --bind-ro="$PROJECT:/opt/iamlogin" \\
+exec systemd-nspawn --quiet --register=no --keep-unit --directory="$BASE/root" --bind-ro="$PROJECT:$AT" \\
   --resolv-conf=off --timezone=off --boot --capability=all '--system-call-filter=bpf @keyring perf_event_open @module'
 `
 
@@ -106,6 +108,8 @@ function childOf(pid: number): number | undefined {
 /** Prepares a root, lets \`prepare\` write into it, boots it and waits until it is up. */
 export async function startContainer(
   prepare: (container: Pick<Container, 'root' | 'write'>) => void,
+  /** bare: without our parts; the project is at /src, read-only. */
+  { bare = false }: { readonly bare?: boolean } = {},
 ): Promise<Container> {
   const base = mkdtempSync(join(tmpdir(), 'iamlogin-container-'))
   const sshPort = await freePort()
@@ -117,6 +121,8 @@ export async function startContainer(
       PROJECT: project,
       LOWER: lower,
       PORT: String(sshPort),
+      BARE: bare ? 'yes' : 'no',
+      AT: bare ? '/src' : '/opt/iamlogin',
       SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1',
     },
     stdio: ['pipe', 'pipe', 'inherit'],
