@@ -16,7 +16,7 @@ export async function compareCommands(runs: number): Promise<readonly Row[]> {
     )
     machine.write(
       '/etc/iamlogin/iamlogin.toml',
-      '[source]\nkind = "file"\npath = "/etc/iamlogin/directory.toml"\n[keys]\nttl = "1h"\n[access]\ngroups = ["team"]\n[audit]\njournal = false\n',
+      '[source]\nkind = "file"\npath = "/etc/iamlogin/directory.toml"\n[keys]\nttl = "1h"\n[access]\ngroups = ["team"]\n[audit]\njournal = false\nfile = "/var/lib/iamlogin/audit.ndjson"\n',
     )
     await machine.startResolver()
     const uid = (await machine.runAsync('id -u user1')).stdout.trim()
