@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { concerns, rowOfEntry, rowOfLine, type AuditRow } from '../audit/read.ts'
+import { concerns, journalWriters, rowOfEntry, rowOfLine, type AuditRow } from '../audit/read.ts'
 import { loadConfig } from '../config/load.ts'
 import { parseDuration } from '../config/schema.ts'
 import { ResolverError, UsageError } from '../errors.ts'
+import { createLocalAccounts } from '../platform/local-accounts.ts'
 import { print, table, type Output } from './print.ts'
 
 export type AuditOptions = {
@@ -47,11 +48,13 @@ async function readJournal(
   follow: boolean,
   take: (row: AuditRow) => void,
 ): Promise<boolean> {
+  const writers = journalWriters(createLocalAccounts()())
   const child = spawn(
     'journalctl',
     [
       ...['-t', 'iamlogin', '-o', 'json', '--all', '--no-pager'],
       ...[`--since=@${Math.floor(at / 1_000)}`, ...(follow ? ['--follow', '--no-tail'] : [])],
+      ...[...writers].map((uid) => `_UID=${uid}`),
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   )
@@ -64,7 +67,7 @@ async function readJournal(
     })
   })
   for await (const line of createInterface(child.stdout)) {
-    const row = rowOfEntry(line)
+    const row = rowOfEntry(line, writers)
     if (row !== undefined && row.at >= at) take(row)
   }
   return ended
@@ -105,7 +108,9 @@ export async function audit(output: Output, options: AuditOptions): Promise<0 | 
   if (options.follow) return 0
   print(output, { events: rows.map(({ document }) => document) }, () => {
     const alone = rows.some(({ unreported }) => unreported)
-    const note = alone ? '\n* written by the PAM module while no resolver answered' : ''
+    const note = alone
+      ? '\n* written by the PAM module or the key command while no resolver answered'
+      : ''
     return `${table(rows.map(spell), 'no event')}${note}`
   })
   return rows.length === 0 ? 1 : 0
