@@ -121,3 +121,30 @@ export function rowOfEntry(line: string, writers: ReadonlySet<number>): AuditRow
 export function concerns(row: AuditRow, user: string | undefined): boolean {
   return user === undefined || row.names.includes(user)
 }
+
+/** sshd runs the key command twice for one login. */
+const repeatMs = 5_000
+
+/**
+ * Whether the row tells once more what one of `shown` told: a key command that no resolver answers
+ * knows nothing of the one before. Of sessions and logins each is one of its own.
+ */
+export function isRepetition(row: AuditRow, shown: readonly AuditRow[]): boolean {
+  return (
+    row.unreported &&
+    (row.action === 'key-offered' || row.action === 'key-refused') &&
+    shown.some(
+      (each) =>
+        each.unreported &&
+        each.action === row.action &&
+        each.user === row.user &&
+        each.key === row.key &&
+        Math.abs(row.at - each.at) <= repeatMs,
+    )
+  )
+}
+
+/** Those of `shown` that a later row, none of which is older than `at`, can still repeat. */
+export function repeatable(shown: readonly AuditRow[], at: number): readonly AuditRow[] {
+  return shown.filter((each) => at - each.at <= repeatMs)
+}

@@ -3,7 +3,15 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { concerns, journalWriters, rowOfEntry, rowOfLine, type AuditRow } from '../audit/read.ts'
+import {
+  concerns,
+  isRepetition,
+  journalWriters,
+  repeatable,
+  rowOfEntry,
+  rowOfLine,
+  type AuditRow,
+} from '../audit/read.ts'
 import { loadConfig } from '../config/load.ts'
 import { parseDuration } from '../config/schema.ts'
 import { ResolverError, UsageError } from '../errors.ts'
@@ -87,8 +95,10 @@ export async function audit(output: Output, options: AuditOptions): Promise<0 | 
   const at = sinceTime(String(options.since), options.now)
   const user = typeof options.user === 'string' ? options.user : undefined
   const rows: AuditRow[] = []
+  let recent: readonly AuditRow[] = []
   const take = (row: AuditRow): void => {
-    if (!concerns(row, user)) return
+    if (!concerns(row, user) || isRepetition(row, recent)) return
+    recent = [...repeatable(recent, row.at), row]
     if (!options.follow) rows.push(row)
     else
       output.write(

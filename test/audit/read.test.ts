@@ -4,7 +4,9 @@ import { toEcs } from '../../src/audit/ecs.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import {
   concerns,
+  isRepetition,
   journalWriters,
+  repeatable,
   rowOfEntry,
   rowOfLine,
   type AuditRow,
@@ -217,6 +219,55 @@ describe('journalWriters', () => {
 
   it('is root alone where there is no user iamlogin', () => {
     expect(journalWriters(local([['iamlogin2', 998]]))).toEqual(new Set([0]))
+  })
+})
+
+describe('isRepetition', () => {
+  it('folds the second of the two key commands of one login', () => {
+    expect(isRepetition(aRow({ at: 1_150 }), [aRow()])).toBe(true)
+    expect(
+      isRepetition(aRow({ at: 1_150, action: 'key-refused' }), [aRow({ action: 'key-refused' })]),
+    ).toBe(true)
+  })
+
+  it.each<readonly [string, Partial<AuditRow>]>([
+    ['that the resolver wrote', { unreported: false }],
+    ['of another user', { user: 'bob' }],
+    ['of another key', { key: 'SHA256:def' }],
+    ['of another action', { action: 'key-refused' }],
+    ['more than 5 s later', { at: 6_001 }],
+  ])('keeps an entry %s', (_what, fields) => {
+    expect(isRepetition(aRow({ at: 1_100, ...fields }), [aRow()])).toBe(false)
+  })
+
+  it('keeps both of two sessions that one key opened in the same second', () => {
+    const session = { action: 'session-open', at: 1_100 }
+    expect(isRepetition(aRow(session), [aRow(session)])).toBe(false)
+  })
+
+  it('keeps the first of each', () => {
+    expect(isRepetition(aRow(), [])).toBe(false)
+  })
+})
+
+describe('repeatable', () => {
+  it('forgets nothing that a later row can repeat', () => {
+    const ofAKey = fc
+      .record({
+        at: fc.integer({ min: 0, max: 60_000 }),
+        user: fc.constantFrom('alice', 'bob'),
+        unreported: fc.boolean(),
+      })
+      .map(aRow)
+    fc.assert(
+      fc.property(fc.array(ofAKey), (rows) => {
+        const inTime = rows.toSorted((a, b) => a.at - b.at)
+        for (const [n, row] of inTime.entries()) {
+          const shown = inTime.slice(0, n)
+          expect(isRepetition(row, repeatable(shown, row.at))).toBe(isRepetition(row, shown))
+        }
+      }),
+    )
   })
 })
 

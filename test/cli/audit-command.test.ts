@@ -68,6 +68,19 @@ const eventsIn = (lines: readonly string[]): readonly unknown[] => {
 }
 
 describe('audit', () => {
+  it('shows one event for the two key commands of a login', async () => {
+    journalHolds([keyEntry(0), keyEntry(0.2), keyEntry(60), keyEntry(60.2)])
+    const { code, lines } = await run()
+    expect(code).toBe(0)
+    expect(eventsIn(lines)).toHaveLength(2)
+  })
+
+  it('shows one event for them as they happen, too', async () => {
+    journalHolds([keyEntry(0), keyEntry(0.2), keyEntry(60), keyEntry(60.2)])
+    expect((await run({ follow: true })).lines).toHaveLength(2)
+    expect(readFileSync(at('arguments'), 'utf8')).toContain('--follow')
+  })
+
   it('asks the journal for entries of root and believes no other', async () => {
     journalHolds([keyEntry(0, { _UID: '1000' }), keyEntry(0, { _UID: undefined })])
     expect(await run()).toMatchObject({ code: 1 })
