@@ -57,15 +57,17 @@ export function createSessions(deps: SessionDeps): Sessions {
     { readonly subject: AuditSubject; readonly key: AuditKey | undefined } | undefined
   > => {
     const view = deps.view()
-    // sudo and su enter somebody else's account: the person is who asked.
-    const account =
-      view?.index.accountByName(fields.user) ?? view?.index.accountByName(fields.ruser)
+    const entered = view?.index.accountByName(fields.user)
+    const asker = view?.index.accountByName(fields.ruser)
+    // sudo and su enter somebody else's account: the person is who asked. With an address it is
+    // what another host claims, which counts only where nothing else tells.
+    const account = fields.rhost === '' ? (asker ?? entered) : (entered ?? asker)
     const people =
       account === undefined ? (view?.directory.shared[fields.user] ?? []) : [account.user]
     if (account === undefined && people.length === 0) return undefined
     const base = {
       linuxUser: fields.user,
-      ...(account?.passwd.name === fields.user ? { uid: account.passwd.uid } : {}),
+      ...(entered === undefined ? {} : { uid: entered.passwd.uid }),
     }
     const used = keyOfAuthInfo(fields.authInfo)
     if (used === undefined)
@@ -122,7 +124,8 @@ export function createSessions(deps: SessionDeps): Sessions {
     open: async (fields) => {
       const who = await identify(fields)
       if (who === undefined) return
-      live.set(fields.session, { fields, ...who })
+      // Its end may have been reported while the keys were asked for.
+      if (!closed.has(fields.session)) live.set(fields.session, { fields, ...who })
       deps.audit({
         action: fields.service.startsWith('sudo') ? 'sudo' : 'session-open',
         at: Number(fields.timeUs / 1000n),
