@@ -204,6 +204,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     liveUids: deps.liveUids,
     keysOf: keys.of,
     terminate: deps.terminate,
+    sharedSessions: sessions.shared,
     abandon: sessions.abandon,
     onRevoke: config.sessions.onRevoke,
     requireMfa: config.access.requireMfa,

@@ -269,12 +269,46 @@ describe('abandon', () => {
     expect(told('session-close')).toEqual([])
   })
 
+  it('leaves a session on a shared account open: nobody ended its processes', async () => {
+    const { sessions, told, start } = aBook()
+    await sessions.open(aReport({ at: start, user: 'ec2-user' }))
+    sessions.abandon(alice, start + 1)
+    expect(told('session-close')).toEqual([])
+    expect(sessions.live()).toBe(1)
+  })
+
+  it('leaves what was opened after the end: the person was back', async () => {
+    const { sessions, told, start } = aBook()
+    await sessions.open(aReport({ at: start + 2 }))
+    sessions.abandon(alice, start + 1)
+    expect(told('session-close')).toEqual([])
+  })
+
   it('tells no second end when the report comes late', async () => {
     const { sessions, told, start } = aBook()
     await sessions.open(aReport({ at: start }))
     sessions.abandon(alice, start + 10_000)
     await sessions.close({ ...aReport({ at: start + 11_000 }), session: sessionAt(start) })
     expect(told('session-close')).toHaveLength(1)
+  })
+})
+
+describe('shared', () => {
+  it('gives who is on which shared account now', async () => {
+    const { sessions, start } = aBook()
+    const entered = aReport({ at: start, user: 'ec2-user' })
+    await sessions.open(aReport({ at: start + 1 }))
+    await sessions.open(entered)
+    await sessions.open(aReport({ at: start + 2, user: 'ec2-user', authInfo: '' }))
+    expect(sessions.shared()).toEqual([{ account: 'ec2-user', person: alice }])
+    await sessions.close(entered)
+    expect(sessions.shared()).toEqual([])
+  })
+
+  it('leaves out who became the account from their own: that session ends with theirs', async () => {
+    const { sessions, start } = aBook()
+    await sessions.open(sudo(start, 'alice', 'ec2-user'))
+    expect(sessions.shared()).toEqual([])
   })
 })
 
