@@ -201,6 +201,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const sessions = createSessions({ view, local, opened: door.opened, keysOf: keys.of, audit })
   const revoker = createRevoker({
     view,
+    local,
     liveUids: deps.liveUids,
     keysOf: keys.of,
     terminate: deps.terminate,

@@ -1,7 +1,7 @@
 // Whose right ended: after each read of the source, the processes of whoever lost it end too.
 // Who lives here is read from the process table each time: a restart forgets nobody.
 import type { Audit, AuditSubject } from '../audit/event.ts'
-import type { Account, Directory, SourceUser } from '../directory/types.ts'
+import type { Account, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
@@ -15,6 +15,7 @@ export type Revoker = {
 
 export type RevokeDeps = {
   readonly view: () => DoorView | undefined
+  readonly local: () => LocalAccounts
   /** Uids that own processes now. */
   readonly liveUids: () => Promise<ReadonlySet<number>>
   readonly keysOf: KeyLookup['of']
@@ -59,6 +60,12 @@ export function createRevoker(deps: RevokeDeps): Revoker {
   const remember = (accounts: readonly Account[]): void => {
     for (const { passwd, user } of accounts)
       known.set(passwd.uid, { name: passwd.name, person: user })
+  }
+
+  /** A uid that was ours may have become a local user's since: such a one is never touched. */
+  const liveUids = async (): Promise<ReadonlySet<number>> => {
+    const local = new Set(deps.local().users.values())
+    return new Set([...(await deps.liveUids())].filter((uid) => !local.has(uid)))
   }
 
   /** Uids that were given to people of the source and are nobody's now. */
@@ -168,7 +175,7 @@ export function createRevoker(deps: RevokeDeps): Revoker {
       const view = deps.view()
       if (view === undefined) return
       if (before !== undefined) remember(before.accounts)
-      const live = await deps.liveUids()
+      const live = await liveUids()
       const lost = new Map([...lostAccounts(view, live), ...(await lostKeys(view, live))])
       for (const [uid, each] of lost) await end(uid, each)
       for (const { passwd, user } of before?.accounts ?? []) {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createRevoker } from '../../src/access/revoke.ts'
 import type { SharedSession } from '../../src/access/session.ts'
@@ -13,6 +14,7 @@ import {
   someKeys,
   type World,
 } from '../support/access.ts'
+import { aUser } from '../support/builders.ts'
 
 const both = { developers: ['Alice', 'bob'], ops: ['Alice'] }
 const withoutAlice = { developers: ['bob'], ops: ['Alice'] }
@@ -30,6 +32,7 @@ function aWatch(world: World, options: Options = {}) {
   }
   const revoker = createRevoker({
     view: world.view,
+    local: () => world.local,
     liveUids: () => Promise.resolve(new Set(state.live)),
     keysOf: world.keysOf,
     terminate: (uid) => {
@@ -252,6 +255,59 @@ describe('check', () => {
     expect(world.events).toMatchObject([
       { subject: { linuxUser: `uid ${uid}`, uid }, sessions: 'terminated' },
     ])
+  })
+
+  it('ends nothing of a uid that became a local account', async () => {
+    const world = aWorld()
+    const uid = world.uidOf('alice')
+    const { state, check } = aWatch(world)
+    state.live = new Set([uid])
+    await check()
+    world.local = { ...world.local, users: new Map([...world.local.users, ['alice', uid]]) }
+    const before = world.read(withoutAlice)
+    await check(before)
+    expect(state.ended).toEqual([])
+    expect(world.told('access-lost')).not.toMatchObject([{ sessions: 'terminated' }])
+  })
+
+  it('ends, of any uids that live, only those that were given to people and are nobody’s now', async () => {
+    const many = Array.from({ length: 8 }, (_, n) => aUser({ name: `user${n}` }))
+    const names = many.map(({ name }) => name)
+    const uids = aWorld()
+    uids.read({ developers: names }, many)
+    const given = names.map((name) => uids.uidOf(name))
+    const anyUid = fc.oneof(fc.constantFrom(...given), fc.nat({ max: 70_000 }), fc.nat())
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyUid, { maxLength: 30 }),
+        fc.subarray(names),
+        fc.subarray(given),
+        async (live, here, local) => {
+          const world = aWorld()
+          world.read({ developers: names }, many)
+          for (const each of many) world.keys.set(each.id, someKeys([aKeyOf(each)]))
+          const { state, check } = aWatch(world)
+          state.live = new Set(live)
+          world.local = {
+            ...world.local,
+            users: new Map([
+              ...world.local.users,
+              ...local.map((uid, n) => [`local${n}`, uid] as const),
+            ]),
+          }
+          await check(world.read({ developers: here }, many))
+          const isLocal = (uid: number): boolean => local.includes(uid)
+          for (const uid of state.ended) {
+            expect(given).toContain(uid)
+            expect(live).toContain(uid)
+            expect(isLocal(uid)).toBe(false)
+            expect(here.map((name) => given[names.indexOf(name)])).not.toContain(uid)
+          }
+          const lost = given.filter((uid, n) => live.includes(uid) && !here.includes(`user${n}`))
+          expect(new Set(state.ended)).toEqual(new Set(lost.filter((uid) => !isLocal(uid))))
+        },
+      ),
+    )
   })
 })
 
