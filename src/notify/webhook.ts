@@ -4,8 +4,6 @@ import { readFileSync, statSync } from 'node:fs'
 import { ConfigError } from '../errors.ts'
 import { AbortError, type Send } from './notifier.ts'
 
-const timeoutMs = 5_000
-
 /**
  * The key of the HMAC: the file's text without the newline at its end.
  * @throws {ConfigError} when it cannot be read, is empty, or others may read it
@@ -58,7 +56,7 @@ export function createWebhook(deps: {
       method: 'POST',
       // Elsewhere the secret's owner did not agree to.
       redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal,
       body,
       headers: {
         'content-type': 'application/json',
