@@ -5,11 +5,13 @@ import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { createAudit } from './audit/create.ts'
 import { toEcs } from './audit/ecs.ts'
-import { loadConfig, type LoadedConfig } from './config/load.ts'
+import type { Config } from './config/config.ts'
+import { loadConfig } from './config/load.ts'
 import { pathsFrom, type Paths } from './config/paths.ts'
 import type { Cloud } from './directory/types.ts'
 import { ConfigError, ResolverError } from './errors.ts'
 import { createNotifiers } from './notify/create.ts'
+import type { Notifier } from './notify/notifier.ts'
 import { loadAddon } from './platform/addon.ts'
 import { systemClock } from './platform/clock.ts'
 import { grantsOf, missingGrants } from './platform/grants.ts'
@@ -63,6 +65,8 @@ function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
+type Prepared = { readonly config: Config; readonly notifiers: readonly Notifier[] }
+
 async function run(): Promise<void> {
   const { config: file, logLevel } = options()
   const uid = process.getuid?.() ?? 0
@@ -91,11 +95,10 @@ async function run(): Promise<void> {
   // Events do not wait for it: off EC2 nobody answers, and a login is told at once.
   if (process.env['AWS_EC2_METADATA_DISABLED'] !== 'true') void identify()
 
-  const start = async ({ config }: LoadedConfig): Promise<Resolver> => {
-    for (const sentence of missingGrants(grantsOf(config.access))) log.warn({}, sentence)
-    const host = { name: hostname(), cloud: () => cloud }
-    const { sendDatagram } = addon
-    const sink = createAudit({ config: config.audit, host, sendDatagram, log })
+  const host = { name: hostname(), cloud: () => cloud }
+  /** All that can be refused of a configuration, before anything of the one in use is stopped. */
+  const prepare = async (): Promise<Prepared> => {
+    const { config } = loadConfig(paths.config)
     const notifiers = await createNotifiers({
       config: config.notify,
       document: (event) => toEcs(event, host),
@@ -103,6 +106,12 @@ async function run(): Promise<void> {
       now: systemClock.now,
       log,
     })
+    return { config, notifiers }
+  }
+  const start = async ({ config, notifiers }: Prepared): Promise<Resolver> => {
+    for (const sentence of missingGrants(grantsOf(config.access))) log.warn({}, sentence)
+    const { sendDatagram } = addon
+    const sink = createAudit({ config: config.audit, host, sendDatagram, log })
     const running = await startResolver({
       config,
       paths,
@@ -127,7 +136,7 @@ async function run(): Promise<void> {
     }
   }
 
-  let loaded = loadConfig(paths.config)
+  let loaded = await prepare()
   let resolver = await start(loaded)
   let changing: Promise<void> = Promise.resolve()
   const announce = (): void => {
@@ -136,9 +145,9 @@ async function run(): Promise<void> {
     notify(`READY=1\nSTATUS=${users} users`)
   }
   const reload = async (): Promise<void> => {
-    let next: LoadedConfig
+    let next: Prepared
     try {
-      next = loadConfig(paths.config)
+      next = await prepare()
     } catch (error) {
       log.error(
         { err: error },

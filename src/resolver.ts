@@ -194,9 +194,11 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const sessions = createSessions({ view, local, opened: door.opened, keysOf: keys.of, audit })
   const revoker = createRevoker({
     view,
+    local,
     liveUids: deps.liveUids,
     keysOf: keys.of,
     terminate: deps.terminate,
+    sharedSessions: sessions.shared,
     abandon: sessions.abandon,
     onRevoke: config.sessions.onRevoke,
     requireMfa: config.access.requireMfa,

@@ -67,9 +67,20 @@ const openedMs = 300_000
 const openedMax = 10_000
 
 type Found = { readonly key: AuthorizedKey; readonly person: SourceUser }
-type Collected =
-  | { readonly status: 'success'; readonly found: readonly Found[]; readonly stale: boolean }
-  | { readonly status: 'unavail'; readonly reason: string }
+type Collected = {
+  readonly found: readonly Found[]
+  /** Of people without the MFA device that is required. */
+  readonly barred: readonly Found[]
+  readonly stale: boolean
+  /** Why somebody's keys could not be known; undefined when all are. */
+  readonly unavail: string | undefined
+}
+
+type Why = { readonly reason: string; readonly stale: boolean }
+
+function auditKey({ fingerprint, type, id }: AuthorizedKey): AuditKey {
+  return { fingerprint, type, id }
+}
 
 /** Why a person may not enter although the name is theirs; undefined when they may. */
 function flawOf(
@@ -85,40 +96,40 @@ function flawOf(
 export function createDoor(deps: DoorDeps): Door {
   const { clock, audit } = deps
   const told = new Map<string, number>()
-  const opened = new LRUCache<string, Opened>({ max: openedMax, ttl: openedMs, perf: clock })
+  const opened = new LRUCache<string, Opened>({
+    max: openedMax,
+    ttl: openedMs,
+    ttlResolution: 0,
+    perf: clock,
+  })
 
   const expired = (view: DoorView): boolean => clock.now() - view.readAt > deps.offlineMs
 
   const collect = async (people: readonly SourceUser[]): Promise<Collected> => {
     const found: Found[] = []
+    const barred: Found[] = []
     let stale = false
-    let reason: string | undefined
+    let unavail: string | undefined
     const queue = people.slice(0, sharedPeopleMax).values()
     const worker = async (): Promise<void> => {
       for (const person of queue) {
         const answer = await deps.keysOf(person)
         if (answer.status === 'unavail') {
-          reason = answer.reason
+          unavail = answer.reason
           continue
         }
         stale ||= answer.stale
-        if (deps.requireMfa && answer.mfa !== true) continue
-        found.push(...answer.keys.map((key) => ({ key, person })))
+        const kept = deps.requireMfa && answer.mfa !== true ? barred : found
+        kept.push(...answer.keys.map((key) => ({ key, person })))
       }
     }
     await Promise.all(Array.from({ length: sharedConcurrency }, worker))
-    if (found.length === 0 && reason !== undefined) return { status: 'unavail', reason }
-    return { status: 'success', found, stale }
+    return { found, barred, stale, unavail }
   }
 
   const tellKey = (
     action: 'key-offered' | 'key-refused',
-    told_: {
-      readonly subject: AuditSubject
-      readonly key: AuditKey
-      readonly reason: string
-      readonly stale: boolean
-    },
+    told_: { readonly subject: AuditSubject; readonly key: AuditKey } & Why,
   ): void => {
     const at = clock.now()
     const mark = `${action} ${told_.subject.linuxUser} ${told_.key.fingerprint}`
@@ -149,6 +160,46 @@ export function createDoor(deps: DoorDeps): Door {
     return now !== undefined && now.passwd.uid === uid ? [now.user] : 'notfound'
   }
 
+  const refuseKey = (subject: AuditSubject, key: AuditKey, why: Why): KeysAnswer => {
+    tellKey('key-refused', { subject, key, ...why })
+    return { status: 'success', lines: [], stale: why.stale }
+  }
+
+  const offered = (
+    question: KeysQuestion,
+    people: readonly SourceUser[],
+    { found, barred, stale, unavail }: Collected,
+  ): KeysAnswer => {
+    const isOffered = ({ key }: Found): boolean => key.blob === question.keyBlob
+    const match = found.find(isOffered)
+    const subject = { linuxUser: question.user, uid: question.uid }
+    if (match !== undefined) {
+      const { key, person } = match
+      opened.set(key.fingerprint, { person, keyId: key.id })
+      tellKey('key-offered', {
+        subject: { ...subject, person },
+        key: auditKey(key),
+        reason: 'active key of this person',
+        stale,
+      })
+      return { status: 'success', lines: [key.line], stale }
+    }
+    const shut = barred.find(isOffered)
+    if (shut !== undefined)
+      return refuseKey({ ...subject, person: shut.person }, auditKey(shut.key), {
+        reason: 'access.require_mfa: this person has no MFA device',
+        stale,
+      })
+    // Whose keys could not be known may be whose key this is.
+    if (unavail !== undefined) return { status: 'unavail', reason: unavail }
+    const [only] = people.length === 1 ? people : []
+    return refuseKey(
+      only === undefined ? subject : { ...subject, person: only },
+      { fingerprint: fingerprintOf(question.keyBlob), type: question.keyType },
+      { reason: 'not an active, valid key of this person', stale },
+    )
+  }
+
   const authorizedKeys: Door['authorizedKeys'] = async (question) => {
     const people = await peopleOf(question)
     if (people === 'notfound') return { status: 'notfound' }
@@ -161,32 +212,10 @@ export function createDoor(deps: DoorDeps): Door {
         reason: 'the last read of the source is older than source.offline',
       }
     const collected = await collect(people)
-    if (collected.status === 'unavail') return collected
-    const { found, stale } = collected
-    const [only] = people.length === 1 ? people : []
-    const subject = { linuxUser: question.user, uid: question.uid }
-    if (question.keyBlob === '')
-      return { status: 'success', lines: found.slice(0, 100).map(({ key }) => key.line), stale }
-    const match = found.find(({ key }) => key.blob === question.keyBlob)
-    if (match === undefined) {
-      const key = { fingerprint: fingerprintOf(question.keyBlob), type: question.keyType }
-      tellKey('key-refused', {
-        subject: only === undefined ? subject : { ...subject, person: only },
-        key,
-        reason: 'not an active, valid key of this person',
-        stale,
-      })
-      return { status: 'success', lines: [], stale }
-    }
-    const { key, person } = match
-    opened.set(key.fingerprint, { person, keyId: key.id })
-    tellKey('key-offered', {
-      subject: { ...subject, person },
-      key: { fingerprint: key.fingerprint, type: key.type, id: key.id },
-      reason: 'active key of this person',
-      stale,
-    })
-    return { status: 'success', lines: [key.line], stale }
+    if (question.keyBlob !== '') return offered(question, people, collected)
+    const { found, stale, unavail } = collected
+    if (found.length === 0 && unavail !== undefined) return { status: 'unavail', reason: unavail }
+    return { status: 'success', lines: found.slice(0, 100).map(({ key }) => key.line), stale }
   }
 
   const decide = async (

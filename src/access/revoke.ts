@@ -1,12 +1,12 @@
 // Whose right ended: after each read of the source, the processes of whoever lost it end too.
 // Who lives here is read from the process table each time: a restart forgets nobody.
 import type { Audit, AuditSubject } from '../audit/event.ts'
-import type { Account, Directory, SourceUser } from '../directory/types.ts'
+import type { Account, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { DoorView } from './door.ts'
-import type { Sessions } from './session.ts'
+import type { SharedSession, Sessions } from './session.ts'
 
 export type Revoker = {
   /** Looks at everybody who lives here; `before` names those who are gone. */
@@ -15,11 +15,13 @@ export type Revoker = {
 
 export type RevokeDeps = {
   readonly view: () => DoorView | undefined
+  readonly local: () => LocalAccounts
   /** Uids that own processes now. */
   readonly liveUids: () => Promise<ReadonlySet<number>>
   readonly keysOf: KeyLookup['of']
   /** Ends every session and process of a uid; the number of processes that were told. */
   readonly terminate: (uid: number) => Promise<number>
+  readonly sharedSessions: Sessions['shared']
   /** Ends in the book of sessions what the processes did not report themselves. */
   readonly abandon: Sessions['abandon']
   readonly onRevoke: 'terminate' | 'keep'
@@ -31,31 +33,44 @@ export type RevokeDeps = {
 
 /** How long sshd and its like may take to close a session whose processes are gone. */
 const reportMs = 2_000
+const goneReason = 'deleted, or in no group of access.groups any more'
 
 type Lost = { readonly subject: AuditSubject; readonly reason: string }
+type Ending = 'terminated' | 'kept' | 'none' | 'failed'
+type Standing =
+  { readonly state: 'good' | 'unknown' } | { readonly state: 'lost'; readonly reason: string }
 
-/** Only a fresh answer of the source takes a session away: an outage never does. */
-function flawOf(answer: PersonKeys, requireMfa: boolean): string | undefined {
-  if (answer.status !== 'success' || answer.stale) return undefined
-  if (answer.keys.length === 0) return 'no active, valid key is left'
-  return requireMfa && answer.mfa === false ? 'no MFA device is left' : undefined
+/** Only a fresh answer of the source takes access away, or gives it back: an outage says nothing. */
+function standingOf(answer: PersonKeys, requireMfa: boolean): Standing {
+  if (answer.status !== 'success' || answer.stale) return { state: 'unknown' }
+  if (answer.keys.length === 0) return { state: 'lost', reason: 'no active, valid key is left' }
+  if (requireMfa && answer.mfa === false) return { state: 'lost', reason: 'no MFA device is left' }
+  return { state: 'good' }
 }
 
 /** Makes the watch over live sessions. */
 export function createRevoker(deps: RevokeDeps): Revoker {
   /** Uid -> who had it, for names in events; pins alone tell that a uid was ours. */
   const known = new Map<number, { readonly name: string; readonly person: SourceUser }>()
-  /** Uids whose loss was told: once, until they are back. */
-  const told = new Set<number>()
+  /** Uid -> what was told of its loss: once, until access is back. */
+  const told = new Map<number, Ending>()
+  /** Person and shared account of whose sessions it was told that they go on. */
+  const toldShared = new Set<string>()
 
   const remember = (accounts: readonly Account[]): void => {
     for (const { passwd, user } of accounts)
       known.set(passwd.uid, { name: passwd.name, person: user })
   }
 
+  /** A uid that was ours may have become a local user's since: such a one is never touched. */
+  const liveUids = async (): Promise<ReadonlySet<number>> => {
+    const local = new Set(deps.local().users.values())
+    return new Set([...(await deps.liveUids())].filter((uid) => !local.has(uid)))
+  }
+
   /** Uids that were given to people of the source and are nobody's now. */
   const lostAccounts = (view: DoorView, live: ReadonlySet<number>): ReadonlyMap<number, Lost> => {
-    const given = new Map(Object.entries(view.directory.pins.uids).map(([id, uid]) => [uid, id]))
+    const given = new Set(Object.values(view.directory.pins.uids))
     const uids = [...live].filter((uid) => given.has(uid) || known.has(uid))
     const gone = uids.filter((uid) => view.index.accountByUid(uid) === undefined)
     return new Map(
@@ -66,59 +81,92 @@ export function createRevoker(deps: RevokeDeps): Revoker {
           uid,
           {
             subject: was === undefined ? subject : { ...subject, person: was.person },
-            reason: 'deleted, or in no group of access.groups any more',
+            reason: goneReason,
           },
         ]
       }),
     )
   }
 
+  /** Uids whose person is here and may not enter; forgets what was told of who may again. */
   const lostKeys = async (
     view: DoorView,
     live: ReadonlySet<number>,
   ): Promise<ReadonlyMap<number, Lost>> => {
     const lost = new Map<number, Lost>()
-    for (const uid of live) {
+    for (const uid of new Set([...live, ...told.keys()])) {
       const account = view.index.accountByUid(uid)
       if (account === undefined) continue
-      const reason = flawOf(await deps.keysOf(account.user), deps.requireMfa)
-      if (reason === undefined) told.delete(uid)
-      else
+      const { passwd, user } = account
+      const standing = standingOf(await deps.keysOf(user), deps.requireMfa)
+      if (standing.state === 'good') told.delete(uid)
+      if (standing.state === 'lost' && live.has(uid))
         lost.set(uid, {
-          subject: { linuxUser: account.passwd.name, uid, person: account.user },
-          reason,
+          subject: { linuxUser: passwd.name, uid, person: user },
+          reason: standing.reason,
         })
     }
     return lost
   }
 
-  const tell = ({ subject, reason }: Lost, sessions: 'terminated' | 'kept' | 'none' | 'failed') => {
-    if (subject.uid !== undefined) {
-      if (told.has(subject.uid)) return
-      told.add(subject.uid)
-    }
+  /** Once for a loss; again when what became of its sessions changed, as after a helper's failure. */
+  const tell = (uid: number, { subject, reason }: Lost, sessions: Ending): void => {
+    const before = told.get(uid)
+    if (before === sessions || (before !== undefined && sessions === 'none')) return
+    told.set(uid, sessions)
     deps.audit({ action: 'access-lost', at: deps.clock.now(), subject, reason, sessions })
   }
 
   const end = async (uid: number, lost: Lost): Promise<void> => {
     if (deps.onRevoke === 'keep') {
-      tell(lost, 'kept')
+      tell(uid, lost, 'kept')
       return
     }
     try {
       await deps.terminate(uid)
-      tell(lost, 'terminated')
+      tell(uid, lost, 'terminated')
+      const endedAt = deps.clock.now()
       const { person } = lost.subject
       if (person === undefined) return
       deps.clock.after(reportMs, () => {
-        deps.abandon(person, deps.clock.now())
+        deps.abandon(person, endedAt)
       })
     } catch (error) {
       deps.log.error(
         { err: error, uid },
         `ending the sessions of ${lost.subject.linuxUser} failed; the next read tries again`,
       )
-      tell(lost, 'failed')
+      tell(uid, lost, 'failed')
+    }
+  }
+
+  const sharedStanding = async (view: DoorView, session: SharedSession): Promise<Standing> => {
+    const sharers = view.directory.shared[session.account] ?? []
+    const person = sharers.find(({ id }) => id === session.person.id)
+    if (person === undefined)
+      return { state: 'lost', reason: 'in no group that shares the account any more' }
+    return standingOf(await deps.keysOf(person), deps.requireMfa)
+  }
+
+  /** A shared account's processes are a local user's: they are not ended, which somebody must know. */
+  const checkShared = async (view: DoorView): Promise<void> => {
+    const sessions = new Map(
+      deps.sharedSessions().map((each) => [`${each.account} ${each.person.id}`, each]),
+    )
+    for (const mark of toldShared) if (!sessions.has(mark)) toldShared.delete(mark)
+    for (const [mark, session] of sessions) {
+      const standing = await sharedStanding(view, session)
+      if (standing.state === 'good') toldShared.delete(mark)
+      if (standing.state !== 'lost' || toldShared.has(mark)) continue
+      toldShared.add(mark)
+      const { account, person } = session
+      deps.audit({
+        action: 'access-lost',
+        at: deps.clock.now(),
+        subject: { linuxUser: account, person },
+        reason: `${standing.reason}: the session on the shared account ${account} goes on and must be ended by hand`,
+        sessions: 'kept',
+      })
     }
   }
 
@@ -127,17 +175,17 @@ export function createRevoker(deps: RevokeDeps): Revoker {
       const view = deps.view()
       if (view === undefined) return
       if (before !== undefined) remember(before.accounts)
-      const live = await deps.liveUids()
+      const live = await liveUids()
       const lost = new Map([...lostAccounts(view, live), ...(await lostKeys(view, live))])
       for (const [uid, each] of lost) await end(uid, each)
       for (const { passwd, user } of before?.accounts ?? []) {
-        if (view.index.accountByUid(passwd.uid) !== undefined || live.has(passwd.uid)) continue
-        const subject = { linuxUser: passwd.name, uid: passwd.uid, person: user }
-        tell({ subject, reason: 'deleted, or in no group of access.groups any more' }, 'none')
+        const { name, uid } = passwd
+        if (view.index.accountByUid(uid) !== undefined || live.has(uid)) continue
+        const subject = { linuxUser: name, uid, person: user }
+        tell(uid, { subject, reason: goneReason }, 'none')
       }
+      await checkShared(view)
       remember(view.directory.accounts)
-      for (const uid of told)
-        if (!lost.has(uid) && view.index.accountByUid(uid) !== undefined) told.delete(uid)
     },
   }
 }

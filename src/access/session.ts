@@ -11,9 +11,16 @@ export type Sessions = {
   readonly open: (fields: SessionFields) => Promise<void>
   readonly close: (fields: SessionFields) => Promise<void>
   readonly live: () => number
-  /** Ends in the book what a person's terminated processes could not report any more. */
+  /** Who is on which shared local account now, as far as this run of the resolver saw them come. */
+  readonly shared: () => readonly SharedSession[]
+  /**
+   * Ends in the book what a person's processes, terminated at `at`, could not report any more: not
+   * what is on a shared account, whose processes nobody ended.
+   */
   readonly abandon: (person: SourceUser, at: number) => void
 }
+
+export type SharedSession = { readonly account: string; readonly person: SourceUser }
 
 export type SessionDeps = {
   readonly view: () => DoorView | undefined
@@ -24,11 +31,14 @@ export type SessionDeps = {
   readonly audit: Audit
 }
 
-type Live = {
-  readonly fields: SessionFields
+type Who = {
   readonly subject: AuditSubject
   readonly key: AuditKey | undefined
+  /** On a shared local account, entered as such: its processes are a local user's. */
+  readonly shared: boolean
 }
+
+type Live = Who & { readonly fields: SessionFields }
 
 /** Sessions that were ended in the book: a late report of the same is no second end. */
 const closedMax = 10_000
@@ -51,32 +61,32 @@ export function createSessions(deps: SessionDeps): Sessions {
   const live = new Map<string, Live>()
   const closed = new LRUCache<string, true>({ max: closedMax })
 
-  const identify = async (
-    fields: SessionFields,
-  ): Promise<
-    { readonly subject: AuditSubject; readonly key: AuditKey | undefined } | undefined
-  > => {
+  const identify = async (fields: SessionFields): Promise<Who | undefined> => {
     const view = deps.view()
-    // sudo and su enter somebody else's account: the person is who asked.
-    const account =
-      view?.index.accountByName(fields.user) ?? view?.index.accountByName(fields.ruser)
-    const people =
-      account === undefined ? (view?.directory.shared[fields.user] ?? []) : [account.user]
-    if (account === undefined && people.length === 0) return undefined
+    const entered = view?.index.accountByName(fields.user)
+    const asker = view?.index.accountByName(fields.ruser)
+    // sudo and su enter somebody else's account: the person is who asked. With an address it is
+    // what another host claims, which counts only where nothing else tells.
+    const account = fields.rhost === '' ? (asker ?? entered) : (entered ?? asker)
+    const shared = account === undefined
+    const people = shared ? (view?.directory.shared[fields.user] ?? []) : [account.user]
+    if (people.length === 0) return undefined
     const base = {
       linuxUser: fields.user,
-      ...(account?.passwd.name === fields.user ? { uid: account.passwd.uid } : {}),
+      ...(entered === undefined ? {} : { uid: entered.passwd.uid }),
     }
     const used = keyOfAuthInfo(fields.authInfo)
     if (used === undefined)
       return {
+        shared,
         key: undefined,
-        subject: account === undefined ? base : { ...base, person: account.user },
+        subject: shared ? base : { ...base, person: account.user },
       }
     const fingerprint = fingerprintOf(used.blob)
     const opened = deps.opened(fingerprint)
     if (opened !== undefined && people.some(({ id }) => id === opened.person.id))
       return {
+        shared,
         subject: { ...base, person: opened.person },
         key: { fingerprint, type: used.type, id: opened.keyId },
       }
@@ -87,10 +97,15 @@ export function createSessions(deps: SessionDeps): Sessions {
           ? answer.keys.find((each) => each.blob === used.blob)
           : undefined
       if (key !== undefined)
-        return { subject: { ...base, person }, key: { fingerprint, type: used.type, id: key.id } }
+        return {
+          shared,
+          subject: { ...base, person },
+          key: { fingerprint, type: used.type, id: key.id },
+        }
     }
     return {
-      subject: account === undefined ? base : { ...base, person: account.user },
+      shared,
+      subject: shared ? base : { ...base, person: account.user },
       key: { fingerprint, type: used.type },
     }
   }
@@ -99,7 +114,7 @@ export function createSessions(deps: SessionDeps): Sessions {
 
   const tellClose = (
     fields: SessionFields,
-    who: { readonly subject: AuditSubject; readonly key: AuditKey | undefined },
+    who: Pick<Who, 'subject' | 'key'>,
     at: number,
   ): void => {
     const openedUs = live.get(fields.session)?.fields.timeUs ?? openedAt(fields.session)
@@ -122,7 +137,8 @@ export function createSessions(deps: SessionDeps): Sessions {
     open: async (fields) => {
       const who = await identify(fields)
       if (who === undefined) return
-      live.set(fields.session, { fields, ...who })
+      // Its end may have been reported while the keys were asked for.
+      if (!closed.has(fields.session)) live.set(fields.session, { fields, ...who })
       deps.audit({
         action: fields.service.startsWith('sudo') ? 'sudo' : 'session-open',
         at: Number(fields.timeUs / 1000n),
@@ -143,9 +159,15 @@ export function createSessions(deps: SessionDeps): Sessions {
         (isLocal ? undefined : { subject: { linuxUser: fields.user }, key: undefined })
       if (who !== undefined) tellClose(fields, who, Number(fields.timeUs / 1000n))
     },
+    shared: () =>
+      [...live.values()].flatMap(({ shared, subject: { linuxUser, person } }) =>
+        shared && person !== undefined ? [{ account: linuxUser, person }] : [],
+      ),
     abandon: (person, at) => {
-      for (const session of [...live.values()])
-        if (session.subject.person?.id === person.id) tellClose(session.fields, session, at)
+      for (const each of [...live.values()]) {
+        const isTheirs = each.subject.person?.id === person.id && !each.shared
+        if (isTheirs && Number(each.fields.timeUs / 1000n) <= at) tellClose(each.fields, each, at)
+      }
     },
   }
 }

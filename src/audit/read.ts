@@ -1,5 +1,6 @@
 // Audit events read back: journal entries and lines of the file, as one kind of row. Pure.
 import { z } from 'zod'
+import type { LocalAccounts } from '../directory/types.ts'
 
 /** An event as it is shown; `document` is the ECS one, or what the door wrote while alone. */
 export type AuditRow = {
@@ -13,7 +14,7 @@ export type AuditRow = {
   readonly reason: string
   /** Every name that stands in it: Linux users, the IAM user, who asked. */
   readonly names: readonly string[]
-  /** Written by the PAM module itself: no resolver answered. */
+  /** Written by the PAM module or the key command itself: no resolver answered. */
   readonly unreported: boolean
   readonly document: Readonly<Record<string, unknown>>
 }
@@ -39,15 +40,19 @@ const ecs = z.looseObject({
 })
 
 const entry = z.looseObject({
-  __REALTIME_TIMESTAMP: z.string(),
+  __REALTIME_TIMESTAMP: z.string().regex(/^\d+$/),
+  _UID: z.string().regex(/^\d+$/),
   IAMLOGIN_EVENT: z.string().optional(),
   IAMLOGIN_ACTION: z.string(),
   IAMLOGIN_USER: z.string().optional(),
   IAMLOGIN_RUSER: z.string().optional(),
+  IAMLOGIN_IAM_USER: z.string().optional(),
   IAMLOGIN_ARN: z.string().optional(),
   IAMLOGIN_RHOST: z.string().optional(),
   IAMLOGIN_KEY_FINGERPRINT: z.string().optional(),
+  IAMLOGIN_KEY_ID: z.string().optional(),
   IAMLOGIN_RULE: z.string().optional(),
+  IAMLOGIN_REASON: z.string().optional(),
 })
 
 function parse(text: string): unknown {
@@ -64,8 +69,10 @@ export function rowOfLine(line: string): AuditRow | undefined {
   if (!decoded.success) return undefined
   const { data } = decoded
   const key = data.iamlogin?.key
+  const at = Date.parse(data['@timestamp'])
+  if (Number.isNaN(at)) return undefined
   return {
-    at: Date.parse(data['@timestamp']),
+    at,
     action: data.event.action,
     user: data.user?.effective?.name ?? '',
     iamUser: data.user?.id === undefined ? '' : (data.user.name ?? ''),
@@ -78,22 +85,33 @@ export function rowOfLine(line: string): AuditRow | undefined {
   }
 }
 
-/** A line of `journalctl -o json`; undefined for entries that are no event. */
-export function rowOfEntry(line: string): AuditRow | undefined {
+/** The uids whose entries are believed: the PAM module is root, all else of ours is iamlogin. */
+export function journalWriters({ users }: LocalAccounts): ReadonlySet<number> {
+  const own = users.get('iamlogin')
+  return new Set(own === undefined ? [0] : [0, own])
+}
+
+/**
+ * A line of `journalctl -o json`; undefined for entries that are no event, and for those of others:
+ * every local user may write any field but the trusted ones, which begin with `_`.
+ * systemd.journal-fields(7)
+ */
+export function rowOfEntry(line: string, writers: ReadonlySet<number>): AuditRow | undefined {
   const decoded = entry.safeParse(parse(line))
-  if (!decoded.success) return undefined
+  if (!decoded.success || !writers.has(Number(decoded.data._UID))) return undefined
   const { data } = decoded
   if (data.IAMLOGIN_EVENT !== undefined) return rowOfLine(data.IAMLOGIN_EVENT)
-  const iamUser = data.IAMLOGIN_ARN?.split('/').at(-1) ?? ''
+  const user = data.IAMLOGIN_USER ?? ''
+  const iamUser = data.IAMLOGIN_IAM_USER ?? data.IAMLOGIN_ARN?.split('/').at(-1) ?? ''
   return {
     at: Number(data.__REALTIME_TIMESTAMP) / 1_000,
     action: data.IAMLOGIN_ACTION,
-    user: data.IAMLOGIN_USER ?? '',
+    user,
     iamUser,
     from: data.IAMLOGIN_RHOST ?? '',
-    key: data.IAMLOGIN_KEY_FINGERPRINT ?? '',
-    reason: data.IAMLOGIN_RULE ?? '',
-    names: [data.IAMLOGIN_USER ?? '', data.IAMLOGIN_RUSER ?? '', iamUser],
+    key: data.IAMLOGIN_KEY_ID ?? data.IAMLOGIN_KEY_FINGERPRINT ?? '',
+    reason: data.IAMLOGIN_REASON ?? data.IAMLOGIN_RULE ?? '',
+    names: [user, data.IAMLOGIN_RUSER ?? '', iamUser].filter((name) => name !== ''),
     unreported: true,
     document: data,
   }
@@ -102,4 +120,31 @@ export function rowOfEntry(line: string): AuditRow | undefined {
 /** Whether `user`, a Linux or an IAM name, stands in it; every row is for nobody in particular. */
 export function concerns(row: AuditRow, user: string | undefined): boolean {
   return user === undefined || row.names.includes(user)
+}
+
+/** sshd runs the key command twice for one login. */
+const repeatMs = 5_000
+
+/**
+ * Whether the row tells once more what one of `shown` told: a key command that no resolver answers
+ * knows nothing of the one before. Of sessions and logins each is one of its own.
+ */
+export function isRepetition(row: AuditRow, shown: readonly AuditRow[]): boolean {
+  return (
+    row.unreported &&
+    (row.action === 'key-offered' || row.action === 'key-refused') &&
+    shown.some(
+      (each) =>
+        each.unreported &&
+        each.action === row.action &&
+        each.user === row.user &&
+        each.key === row.key &&
+        Math.abs(row.at - each.at) <= repeatMs,
+    )
+  )
+}
+
+/** Those of `shown` that a later row, none of which is older than `at`, can still repeat. */
+export function repeatable(shown: readonly AuditRow[], at: number): readonly AuditRow[] {
+  return shown.filter((each) => at - each.at <= repeatMs)
 }

@@ -3,10 +3,19 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { concerns, rowOfEntry, rowOfLine, type AuditRow } from '../audit/read.ts'
+import {
+  concerns,
+  isRepetition,
+  journalWriters,
+  repeatable,
+  rowOfEntry,
+  rowOfLine,
+  type AuditRow,
+} from '../audit/read.ts'
 import { loadConfig } from '../config/load.ts'
 import { parseDuration } from '../config/schema.ts'
 import { ResolverError, UsageError } from '../errors.ts'
+import { createLocalAccounts } from '../platform/local-accounts.ts'
 import { print, table, type Output } from './print.ts'
 
 export type AuditOptions = {
@@ -47,11 +56,13 @@ async function readJournal(
   follow: boolean,
   take: (row: AuditRow) => void,
 ): Promise<boolean> {
+  const writers = journalWriters(createLocalAccounts()())
   const child = spawn(
     'journalctl',
     [
       ...['-t', 'iamlogin', '-o', 'json', '--all', '--no-pager'],
       ...[`--since=@${Math.floor(at / 1_000)}`, ...(follow ? ['--follow', '--no-tail'] : [])],
+      ...[...writers].map((uid) => `_UID=${uid}`),
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   )
@@ -64,7 +75,7 @@ async function readJournal(
     })
   })
   for await (const line of createInterface(child.stdout)) {
-    const row = rowOfEntry(line)
+    const row = rowOfEntry(line, writers)
     if (row !== undefined && row.at >= at) take(row)
   }
   return ended
@@ -84,8 +95,10 @@ export async function audit(output: Output, options: AuditOptions): Promise<0 | 
   const at = sinceTime(String(options.since), options.now)
   const user = typeof options.user === 'string' ? options.user : undefined
   const rows: AuditRow[] = []
+  let recent: readonly AuditRow[] = []
   const take = (row: AuditRow): void => {
-    if (!concerns(row, user)) return
+    if (!concerns(row, user) || isRepetition(row, recent)) return
+    recent = [...repeatable(recent, row.at), row]
     if (!options.follow) rows.push(row)
     else
       output.write(
@@ -105,7 +118,9 @@ export async function audit(output: Output, options: AuditOptions): Promise<0 | 
   if (options.follow) return 0
   print(output, { events: rows.map(({ document }) => document) }, () => {
     const alone = rows.some(({ unreported }) => unreported)
-    const note = alone ? '\n* written by the PAM module while no resolver answered' : ''
+    const note = alone
+      ? '\n* written by the PAM module or the key command while no resolver answered'
+      : ''
     return `${table(rows.map(spell), 'no event')}${note}`
   })
   return rows.length === 0 ? 1 : 0

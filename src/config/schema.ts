@@ -55,12 +55,11 @@ const path = text(
   /^\/[^\u0000-\u001f:]{0,1022}$/,
 )
 const tag = text('the name of a tag, or "" for none', /^[\p{L}\p{N}\s+\-=._:/@]{0,128}$/u)
+const urlText = 'an http:// or https:// URL without user and password'
+// fetch() takes no URL with a user in it.
 const url = z
-  .string({ error: 'an http:// or https:// URL' })
-  .refine(
-    (value) => /^https?:\/\/[^\s/]+/.test(value) && URL.canParse(value),
-    'an http:// or https:// URL',
-  )
+  .string({ error: urlText })
+  .refine((value) => /^https?:\/\/[^\s/?#@]+([/?#]|$)/.test(value) && URL.canParse(value), urlText)
 
 /** Key types that sshd knows and that can be checked here; sshd(8), AUTHORIZED_KEYS FILE FORMAT. */
 export const keyTypes = [
@@ -210,9 +209,7 @@ export const configSchema = z.strictObject({
   notify: z
     .strictObject(
       {
-        url: z
-          .union([z.literal(''), url], { error: 'an http:// or https:// URL, or ""' })
-          .default(''),
+        url: z.union([z.literal(''), url], { error: `${urlText}, or ""` }).default(''),
         sns_topic: text(
           'the ARN of an SNS topic, or ""',
           /^(arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+(\.fifo)?)?$/,

@@ -33,6 +33,7 @@ export async function createNotifiers(deps: {
       log: deps.log,
       queueMax: 1_000,
       pauseMs: 1_000,
+      tryMs: 5_000,
       giveUpMs: 600_000,
       closeMs: 2_000,
     }),

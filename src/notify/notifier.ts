@@ -11,7 +11,7 @@ export type Delivery = {
   readonly body: string
 }
 
-/** Sends one delivery. @throws {AbortError} when trying again is of no use */
+/** Sends one delivery; the signal ends it. @throws {AbortError} when trying again is of no use */
 export type Send = (delivery: Delivery, signal: AbortSignal) => Promise<void>
 
 export type Notifier = {
@@ -31,6 +31,8 @@ export type NotifierDeps = {
   readonly queueMax: number
   /** First pause between tries in milliseconds; doubles, with jitter, up to a minute. */
   readonly pauseMs: number
+  /** How long one try may take, in milliseconds. */
+  readonly tryMs: number
   /** After how long an event is given up, in milliseconds. */
   readonly giveUpMs: number
   /** How long close() waits, in milliseconds. */
@@ -47,19 +49,29 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   let running: Promise<void> | undefined
   let dropped = 0
 
-  const drop = (delivery: Delivery, why: unknown): void => {
+  const drop = ({ event, id }: Pick<Delivery, 'event' | 'id'>, why: unknown): void => {
     dropped++
     log.error(
-      { err: why, action: delivery.event.action, delivery: delivery.id, dropped },
+      { err: why, action: event.action, delivery: id, dropped },
       'a notification is given up; the audit event itself is where it always is',
     )
+  }
+
+  const attempt = async (delivery: Delivery): Promise<void> => {
+    const timeout = AbortSignal.timeout(deps.tryMs)
+    try {
+      await deps.send(delivery, AbortSignal.any([stopper.signal, timeout]))
+    } catch (error) {
+      if (!timeout.aborted) throw error
+      throw new Error(`no answer within ${deps.tryMs} ms`, { cause: error })
+    }
   }
 
   const run = async (): Promise<void> => {
     for (let next = queue[0]; next !== undefined && !stopper.signal.aborted; next = queue[0]) {
       const delivery = next
       try {
-        await pRetry(() => deps.send(delivery, stopper.signal), {
+        await pRetry(() => attempt(delivery), {
           retries: Number.POSITIVE_INFINITY,
           minTimeout: deps.pauseMs,
           maxTimeout: 60_000,
@@ -72,6 +84,8 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       }
       queue.shift()
     }
+    // Only a stop leaves any.
+    for (const delivery of queue.splice(0)) drop(delivery, stopper.signal.reason)
     running = undefined
   }
 
@@ -84,7 +98,13 @@ export function createNotifier(deps: NotifierDeps): Notifier {
         const [oldest] = queue.splice(1, 1)
         if (oldest !== undefined) drop(oldest, new Error(`${deps.queueMax} events wait already`))
       }
-      queue.push({ id: deps.newId(), event, body: JSON.stringify(deps.document(event)) })
+      const id = deps.newId()
+      try {
+        queue.push({ id, event, body: JSON.stringify(deps.document(event)) })
+      } catch (error) {
+        drop({ id, event }, error)
+        return
+      }
       running ??= run()
     },
     close: async () => {

@@ -4,8 +4,6 @@ import { readFileSync, statSync } from 'node:fs'
 import { ConfigError } from '../errors.ts'
 import { AbortError, type Send } from './notifier.ts'
 
-const timeoutMs = 5_000
-
 /**
  * The key of the HMAC: the file's text without the newline at its end.
  * @throws {ConfigError} when it cannot be read, is empty, or others may read it
@@ -14,9 +12,13 @@ export function readSecret(path: string): string {
   let text: string
   try {
     if ((statSync(path).mode & 0o007) !== 0)
-      throw new ConfigError('config_invalid', `notify.secret_file ${path}: others may read it`, {
-        hint: `chown root:iamlogin ${path} && chmod 640 ${path}`,
-      })
+      throw new ConfigError(
+        'config_invalid',
+        `notify.secret_file ${path}: others may read or write it`,
+        {
+          hint: `chown root:iamlogin ${path} && chmod 640 ${path}`,
+        },
+      )
     text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
     if (error instanceof ConfigError) throw error
@@ -52,13 +54,15 @@ export function createWebhook(deps: {
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }): Send {
+  // Its path or query may be all that a receiver asks for: not for the log.
+  const { origin } = new URL(deps.url)
   return async ({ id, event, body }, signal) => {
     const timestamp = String(Math.floor(deps.now() / 1_000))
     const answer = await fetch(deps.url, {
       method: 'POST',
       // Elsewhere the secret's owner did not agree to.
       redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal,
       body,
       headers: {
         'content-type': 'application/json',
@@ -73,7 +77,7 @@ export function createWebhook(deps: {
     })
     await answer.body?.cancel()
     if (answer.ok) return
-    const error = new Error(`POST ${deps.url}: ${answer.status}`)
+    const error = new Error(`POST ${origin}: ${answer.status}`)
     // Too many, too slow, or broken: later may be better. All else will be refused again.
     if (answer.status >= 500 || answer.status === 429 || answer.status === 408) throw error
     throw new AbortError(error)

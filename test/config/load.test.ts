@@ -61,6 +61,7 @@ const wrong: readonly (readonly [section: string, key: string, value: string])[]
   ['audit', 'journal', '"on"'],
   ['audit', 'file', '"audit.ndjson"'],
   ['notify', 'url', '"mailto:x"'],
+  ['notify', 'url', '"https://user:secret@hooks.example.com/"'],
   ['notify', 'sns_topic', '"topic"'],
   ['notify', 'events', '["all"]'],
   ['metrics', 'listen', '"9464"'],

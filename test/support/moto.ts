@@ -1,9 +1,9 @@
 // moto's server in a venv of its own, where pip can have it; undefined where not.
 // IAMLOGIN_MOTO=require makes its absence a failure, IAMLOGIN_MOTO=skip does not try.
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import {
   AddUserToGroupCommand,
@@ -23,17 +23,26 @@ const venv = resolve(import.meta.dirname, '../../build/moto')
 
 function install(): string | undefined {
   const server = join(venv, 'bin/moto_server')
-  if (existsSync(server)) return server
-  if (process.env['IAMLOGIN_MOTO'] === 'skip') return undefined
+  const skip = process.env['IAMLOGIN_MOTO'] === 'skip'
+  if (skip) return existsSync(server) ? server : undefined
   try {
-    execFileSync('python3', ['-m', 'venv', venv], { stdio: 'pipe', timeout: 60_000 })
-    execFileSync(join(venv, 'bin/pip'), ['install', '--quiet', 'moto[server]'], {
-      stdio: 'pipe',
-      timeout: 180_000,
-    })
+    mkdirSync(dirname(venv), { recursive: true })
+    // Several test files may want it first.
+    execFileSync(
+      'flock',
+      [
+        `${venv}.lock`,
+        'sh',
+        '-ec',
+        `test -e "$1/done" || { rm -rf "$1"; python3 -m venv "$1"
+         "$1/bin/pip" install --quiet 'moto[server]'; touch "$1/done"; }`,
+        'sh',
+        venv,
+      ],
+      { stdio: 'pipe', timeout: 240_000 },
+    )
     return server
   } catch (error) {
-    rmSync(venv, { recursive: true, force: true })
     if (process.env['IAMLOGIN_MOTO'] === 'require') throw error
     return undefined
   }

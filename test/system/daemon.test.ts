@@ -81,8 +81,11 @@ describe('iamlogind and iamlogin', () => {
         .poll(() => machine.resolverLog().slice(before), { timeout: 10_000 })
         .toContain(said)
     }
-    await reload('[access]\nx = 1\n', 'the last good one stays')
-    expect((await machine.runAsync('getent passwd alice')).code).toBe(0)
+    const secret = 'url = "http://127.0.0.1:1/"\nsecret_file = "/etc/iamlogin/no-such-file"\n'
+    for (const refused of ['[access]\nx = 1\n', `${good}[notify]\n${secret}`]) {
+      await reload(refused, 'the last good one stays')
+      expect(await cli('status')).toMatchObject({ code: 0 })
+    }
     await reload(`${good}[accounts]\nshell = "/bin/sh"\n`, '"msg":"ready"')
     expect((await machine.runAsync('getent passwd alice')).stdout).toMatch(/:\/bin\/sh$/m)
   })

@@ -1,0 +1,346 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createDoor, type KeysQuestion } from '../../src/access/door.ts'
+import {
+  aKeyOf,
+  alice,
+  aWorld,
+  bob,
+  cannotSay,
+  localAccounts,
+  people,
+  someKeys,
+} from '../support/access.ts'
+import { fromAfar } from '../support/audit.ts'
+import { aUser } from '../support/builders.ts'
+
+const offlineMs = 7 * 86_400_000
+
+function aDoor(options: { readonly requireMfa?: boolean } = {}) {
+  const world = aWorld()
+  const state = { miss: 'absent' as 'present' | 'absent' | 'unknown', onMiss: () => undefined }
+  const door = createDoor({
+    view: world.view,
+    local: () => world.local,
+    askMiss: () => {
+      state.onMiss()
+      return Promise.resolve(state.miss)
+    },
+    keysOf: world.keysOf,
+    requireMfa: options.requireMfa ?? false,
+    offlineMs,
+    clock: world.clock,
+    audit: world.audit,
+  })
+  const ask = (fields: Partial<KeysQuestion> = {}) => {
+    const { type, blob } = aKeyOf(alice)
+    return door.authorizedKeys({
+      user: 'alice',
+      uid: world.view()?.index.accountByName('alice')?.passwd.uid ?? 0,
+      keyType: type,
+      keyBlob: blob,
+      ...fields,
+    })
+  }
+  const enter = (user = 'alice') => door.account(user, fromAfar)
+  return { ...world, world, state, door, ask, enter }
+}
+
+const onShared = { user: 'ec2-user', uid: 1000 }
+const lineOf = (person: typeof alice) => aKeyOf(person).line
+
+describe('authorizedKeys', () => {
+  it('gives the key that was offered, and tells whose it is', async () => {
+    const { ask, events, uidOf, clock } = aDoor()
+    expect(await ask()).toEqual({ status: 'success', lines: [lineOf(alice)], stale: false })
+    const { fingerprint, type, id } = aKeyOf(alice)
+    expect(events).toEqual([
+      {
+        action: 'key-offered',
+        at: clock.now(),
+        subject: { linuxUser: 'alice', uid: uidOf('alice'), person: alice },
+        key: { fingerprint, type, id },
+        reason: 'active key of this person',
+        stale: false,
+      },
+    ])
+  })
+
+  it('gives no other key than the one that was offered', async () => {
+    const { ask, keys } = aDoor()
+    keys.set(alice.id, someKeys([aKeyOf(alice), aKeyOf(alice, 'another')]))
+    expect(await ask()).toMatchObject({ lines: [lineOf(alice)] })
+  })
+
+  it('gives every key, at most a hundred, and tells nothing when none is offered', async () => {
+    const { ask, keys, events } = aDoor()
+    const many = Array.from({ length: 120 }, (_, n) => aKeyOf(alice, `key ${n}`))
+    keys.set(alice.id, someKeys(many))
+    const answer = await ask({ keyBlob: '' })
+    expect(answer.status === 'success' && answer.lines).toEqual(
+      many.slice(0, 100).map(({ line }) => line),
+    )
+    expect(events).toEqual([])
+  })
+
+  it('refuses a key that is not of the person, and tells it', async () => {
+    const { ask, events } = aDoor()
+    const { blob, fingerprint } = aKeyOf(bob)
+    expect(await ask({ keyBlob: blob })).toEqual({ status: 'success', lines: [], stale: false })
+    expect(events).toMatchObject([
+      {
+        action: 'key-refused',
+        subject: { linuxUser: 'alice', person: alice },
+        key: { fingerprint, type: 'ssh-ed25519' },
+        reason: 'not an active, valid key of this person',
+      },
+    ])
+    expect(events.some((event) => 'key' in event && 'id' in event.key)).toBe(false)
+  })
+
+  it('tells once what sshd asks twice for one login, and again a login later', async () => {
+    const { ask, events, clock } = aDoor()
+    await ask()
+    await clock.advance(5_000)
+    await ask()
+    expect(events).toHaveLength(1)
+    await clock.advance(1)
+    await ask()
+    expect(events).toHaveLength(2)
+  })
+
+  it('says that the keys are old ones, while the source is away', async () => {
+    const { ask, events, keys } = aDoor()
+    keys.set(alice.id, someKeys([aKeyOf(alice)], { stale: true }))
+    expect(await ask()).toMatchObject({ lines: [lineOf(alice)], stale: true })
+    expect(events).toMatchObject([{ stale: true }])
+  })
+
+  it('cannot say when the keys cannot be known', async () => {
+    const { ask, events, keys } = aDoor()
+    keys.set(alice.id, cannotSay)
+    expect(await ask()).toEqual(cannotSay)
+    expect(events).toEqual([])
+  })
+
+  it('cannot say before there is a directory, or when it is older than source.offline', async () => {
+    const { ask, clock, forget, uidOf } = aDoor()
+    const uid = uidOf('alice')
+    await clock.advance(offlineMs)
+    expect(await ask()).toMatchObject({ status: 'success' })
+    await clock.advance(1)
+    expect(await ask()).toMatchObject({ status: 'unavail' })
+    forget()
+    expect(await ask({ uid })).toMatchObject({ status: 'unavail' })
+  })
+
+  it.each([
+    ['root', 0],
+    ['root', 4711],
+    ['alice', 0],
+    ['mail', 8],
+    ['ec2-user', 1001],
+    ['alice', 4711],
+  ])('has no key for %s with uid %i', async (user, uid) => {
+    const { ask, asked } = aDoor()
+    expect(await ask({ user, uid })).toEqual({ status: 'notfound' })
+    expect(asked).toEqual([])
+  })
+
+  it('never has a key for a local account that is not shared, whatever the directory holds', async () => {
+    const name = fc.oneof(
+      fc.constantFrom(...localAccounts.users.keys()),
+      fc.constantFrom('alice', 'bob'),
+    )
+    await fc.assert(
+      fc.asyncProperty(name, fc.nat({ max: 1_001 }), async (user, uid) => {
+        const { ask, world, keys } = aDoor()
+        // Made after the read: the directory still has alice.
+        world.local = { ...localAccounts, users: new Map([...localAccounts.users, ['alice', uid]]) }
+        keys.set(alice.id, someKeys([aKeyOf(alice)]))
+        const answer = await ask({ user, uid })
+        if (user === 'ec2-user' && uid === 1000) expect(answer.status).toBe('success')
+        else expect(answer).toEqual({ status: 'notfound' })
+      }),
+    )
+  })
+
+  it('has the source read for a name that it does not know', async () => {
+    const { ask, state, read, keys, uidOf, world } = aDoor()
+    const carol = aUser({ name: 'carol' })
+    expect(await ask({ user: 'carol', uid: 7 })).toEqual({ status: 'notfound' })
+    state.miss = 'unknown'
+    expect(await ask({ user: 'carol', uid: 7 })).toMatchObject({ status: 'unavail' })
+    state.miss = 'present'
+    keys.set(carol.id, someKeys([aKeyOf(carol)]))
+    state.onMiss = () => {
+      read({ developers: ['carol'] }, [carol])
+      return undefined
+    }
+    const keyBlob = aKeyOf(carol).blob
+    expect(await ask({ user: 'carol', uid: 7, keyBlob })).toEqual({ status: 'notfound' })
+    const uid = uidOf('carol')
+    world.read({ developers: ['bob'] }, people)
+    expect(await ask({ user: 'carol', uid, keyBlob })).toMatchObject({ lines: [lineOf(carol)] })
+  })
+
+  it('opens a shared account to the people of its groups alone, and names them', async () => {
+    const { ask, events } = aDoor()
+    expect(await ask(onShared)).toMatchObject({ lines: [lineOf(alice)] })
+    expect(await ask({ ...onShared, keyBlob: aKeyOf(bob).blob })).toMatchObject({ lines: [] })
+    expect(events).toMatchObject([
+      { action: 'key-offered', subject: { linuxUser: 'ec2-user', person: alice } },
+      { action: 'key-refused', subject: { linuxUser: 'ec2-user' } },
+    ])
+  })
+
+  it('names nobody when a key is refused that any of several might have had', async () => {
+    const { ask, events, read } = aDoor()
+    read({ developers: [], ops: ['Alice', 'bob'] })
+    await ask({ ...onShared, keyBlob: aKeyOf(alice, 'nobody').blob })
+    expect(events.map((event) => 'subject' in event && event.subject)).toEqual([
+      { linuxUser: 'ec2-user', uid: 1000 },
+    ])
+  })
+
+  it('lets in whose keys are known, though those of another sharer cannot be', async () => {
+    const { ask, read, keys } = aDoor()
+    read({ developers: [], ops: ['Alice', 'bob'] })
+    keys.set(bob.id, cannotSay)
+    expect(await ask(onShared)).toMatchObject({ status: 'success', lines: [lineOf(alice)] })
+  })
+
+  it('cannot say that a key is nobody’s while those of a sharer cannot be known', async () => {
+    const { ask, read, keys, events } = aDoor()
+    read({ developers: [], ops: ['Alice', 'bob'] })
+    keys.set(bob.id, cannotSay)
+    expect(await ask({ ...onShared, keyBlob: aKeyOf(bob).blob })).toMatchObject({
+      status: 'unavail',
+    })
+    expect(events).toEqual([])
+  })
+
+  it('has a shared account of which nobody may use a key open to nobody', async () => {
+    const { ask, read } = aDoor()
+    read({ developers: ['Alice'], ops: [] })
+    expect(await ask(onShared)).toMatchObject({ status: 'success', lines: [] })
+  })
+
+  it('gives no key of who has no MFA device, where one is required, and says so', async () => {
+    const { ask, keys, events } = aDoor({ requireMfa: true })
+    for (const mfa of [{ mfa: false }, {}]) {
+      keys.set(alice.id, someKeys([aKeyOf(alice)], mfa))
+      expect(await ask()).toMatchObject({ status: 'success', lines: [] })
+    }
+    expect(events).toMatchObject([
+      {
+        action: 'key-refused',
+        subject: { person: alice },
+        key: { id: aKeyOf(alice).id },
+        reason: 'access.require_mfa: this person has no MFA device',
+      },
+    ])
+    keys.set(alice.id, someKeys([aKeyOf(alice)], { mfa: true }))
+    expect(await ask()).toMatchObject({ lines: [lineOf(alice)] })
+  })
+})
+
+describe('opened', () => {
+  it('knows whose key opened the door, for as long as a login takes', async () => {
+    const { ask, door, clock } = aDoor()
+    const { fingerprint, id } = aKeyOf(alice)
+    expect(door.opened(fingerprint)).toBeUndefined()
+    await ask()
+    await clock.advance(120_000)
+    expect(door.opened(fingerprint)).toEqual({ person: alice, keyId: id })
+    await clock.advance(200_000)
+    expect(door.opened(fingerprint)).toBeUndefined()
+  })
+
+  it('knows nothing of a key that was refused', async () => {
+    const { ask, door } = aDoor()
+    await ask({ keyBlob: aKeyOf(bob).blob })
+    expect(door.opened(aKeyOf(bob).fingerprint)).toBeUndefined()
+  })
+})
+
+describe('account', () => {
+  it('allows a member with a valid key, and tells it', async () => {
+    const { enter, events, uidOf, clock } = aDoor()
+    expect(await enter()).toEqual({
+      verdict: 'allow',
+      rule: 'access.groups',
+      message: '',
+      stale: false,
+    })
+    expect(events).toEqual([
+      {
+        action: 'login-allowed',
+        at: clock.now(),
+        subject: { linuxUser: 'alice', uid: uidOf('alice'), person: alice },
+        door: fromAfar,
+        rule: 'access.groups',
+        reason: 'a member with a valid key',
+        stale: false,
+      },
+    ])
+  })
+
+  it('allows with the last known keys, and says that they are old', async () => {
+    const { enter, events, keys } = aDoor()
+    keys.set(alice.id, someKeys([aKeyOf(alice)], { stale: true }))
+    expect(await enter()).toMatchObject({ verdict: 'allow', stale: true })
+    expect(events).toMatchObject([{ stale: true }])
+  })
+
+  it.each([
+    ['no key is left', {}, someKeys([]), 'no valid key'],
+    [
+      'an MFA device is required and there is none',
+      { requireMfa: true },
+      someKeys([aKeyOf(alice)], { mfa: false }),
+      'access.require_mfa',
+    ],
+    [
+      'it is not known whether there is a required MFA device',
+      { requireMfa: true },
+      someKeys([aKeyOf(alice)]),
+      'access.require_mfa',
+    ],
+    ['the keys cannot be known', {}, cannotSay, 'the source cannot be asked'],
+  ])('refuses when %s, tells the auditor why and the person nothing', async (...row) => {
+    const [, options, answer, rule] = row
+    const { enter, events, keys } = aDoor(options)
+    keys.set(alice.id, answer)
+    const { message, ...verdict } = await enter()
+    expect(verdict).toMatchObject({ verdict: 'deny', rule })
+    expect(message).not.toContain(rule)
+    expect(events).toMatchObject([
+      { action: 'login-refused', subject: { person: alice }, door: fromAfar, rule, reason: rule },
+    ])
+  })
+
+  it('refuses when the directory is older than source.offline', async () => {
+    const { enter, clock } = aDoor()
+    await clock.advance(offlineMs + 1)
+    expect(await enter()).toMatchObject({ verdict: 'deny', rule: 'source.offline', stale: true })
+  })
+
+  it.each(['root', 'mail', 'ec2-user', 'a-stranger'])(
+    'has nothing to say of %s and tells nothing',
+    async (user) => {
+      const { enter, events } = aDoor()
+      expect(await enter(user)).toMatchObject({ verdict: 'ignore' })
+      expect(events).toEqual([])
+    },
+  )
+
+  it('does not know before there is a directory, or when the source cannot be asked', async () => {
+    const { enter, state, forget, events } = aDoor()
+    state.miss = 'unknown'
+    expect(await enter('a-stranger')).toMatchObject({ verdict: 'unknown' })
+    forget()
+    expect(await enter()).toMatchObject({ verdict: 'unknown' })
+    expect(events).toEqual([])
+  })
+})
