@@ -191,7 +191,8 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     clock,
     audit,
   })
-  const sessions = createSessions({ view, local, opened: door.opened, keysOf: keys.of, audit })
+  const { opened, entered } = door
+  const sessions = createSessions({ view, local, opened, entered, keysOf: keys.of, audit })
   const revoker = createRevoker({
     view,
     local,

@@ -34,6 +34,8 @@ export type Door = {
   readonly account: (user: string, door: AuditDoor) => Promise<AccountAnswer>
   /** Whose key opened the door a moment ago, by fingerprint: it may be gone by now. */
   readonly opened: (fingerprint: string) => Opened | undefined
+  /** This account was entered: the same key at the door is another login from here on. */
+  readonly entered: (linuxUser: string) => void
 }
 
 export type Opened = { readonly person: SourceUser; readonly keyId: string }
@@ -95,7 +97,7 @@ function flawOf(
 /** Makes the door. */
 export function createDoor(deps: DoorDeps): Door {
   const { clock, audit } = deps
-  const told = new Map<string, number>()
+  const told = new Map<string, { readonly when: number; readonly linuxUser: string }>()
   const opened = new LRUCache<string, Opened>({
     max: openedMax,
     ttl: openedMs,
@@ -133,10 +135,13 @@ export function createDoor(deps: DoorDeps): Door {
   ): void => {
     const at = clock.now()
     const mark = `${action} ${told_.subject.linuxUser} ${told_.key.fingerprint}`
-    for (const [each, when] of told) if (at - when > repeatMs) told.delete(each)
+    for (const [each, { when }] of told) if (at - when > repeatMs) told.delete(each)
     if (told.has(mark)) return
-    told.set(mark, at)
+    told.set(mark, { when: at, linuxUser: told_.subject.linuxUser })
     audit({ action, at, ...told_ })
+  }
+  const entered = (linuxUser: string): void => {
+    for (const [each, { linuxUser: whose }] of told) if (whose === linuxUser) told.delete(each)
   }
 
   /** The people whose keys open `user`; a status where that cannot be or is not known. */
@@ -263,8 +268,10 @@ export function createDoor(deps: DoorDeps): Door {
   return {
     authorizedKeys,
     opened: (fingerprint) => opened.get(fingerprint),
+    entered,
     account: async (user, door) => {
       const { subject, ...answer } = await decide(user)
+      entered(user)
       if (answer.verdict === 'allow' || answer.verdict === 'deny')
         audit({
           action: answer.verdict === 'allow' ? 'login-allowed' : 'login-refused',

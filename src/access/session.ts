@@ -27,6 +27,7 @@ export type SessionDeps = {
   readonly local: () => LocalAccounts
   /** Whose key opened the door a moment ago. */
   readonly opened: Door['opened']
+  readonly entered: Door['entered']
   readonly keysOf: (user: SourceUser) => Promise<PersonKeys>
   readonly audit: Audit
 }
@@ -136,6 +137,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     live: () => live.size,
     open: async (fields) => {
       const who = await identify(fields)
+      deps.entered(fields.user)
       if (who === undefined) return
       // Its end may have been reported while the keys were asked for.
       if (!closed.has(fields.session)) live.set(fields.session, { fields, ...who })

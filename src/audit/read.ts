@@ -144,7 +144,12 @@ export function isRepetition(row: AuditRow, shown: readonly AuditRow[]): boolean
   )
 }
 
-/** Those of `shown` that a later row, none of which is older than `at`, can still repeat. */
-export function repeatable(shown: readonly AuditRow[], at: number): readonly AuditRow[] {
-  return shown.filter((each) => at - each.at <= repeatMs)
+/** Those of `shown` and the row itself that a later one, which is not older, can still repeat. */
+export function repeatable(shown: readonly AuditRow[], row: AuditRow): readonly AuditRow[] {
+  // Who entered asks anew the next time.
+  const entered = row.action === 'login-allowed' || row.action === 'session-open'
+  return [
+    ...shown.filter((each) => row.at - each.at <= repeatMs && !(entered && each.user === row.user)),
+    row,
+  ]
 }

@@ -98,7 +98,7 @@ export async function audit(output: Output, options: AuditOptions): Promise<0 | 
   let recent: readonly AuditRow[] = []
   const take = (row: AuditRow): void => {
     if (!concerns(row, user) || isRepetition(row, recent)) return
-    recent = [...repeatable(recent, row.at), row]
+    recent = repeatable(recent, row)
     if (!options.follow) rows.push(row)
     else
       output.write(

@@ -98,6 +98,24 @@ describe('authorizedKeys', () => {
     expect(events.some((event) => 'key' in event && 'id' in event.key)).toBe(false)
   })
 
+  it('tells the key of the next login, however soon it follows', async () => {
+    const { ask, enter, door, events } = aDoor()
+    await ask()
+    await ask()
+    await enter()
+    await ask()
+    door.entered('bob')
+    await ask()
+    door.entered('alice')
+    await ask()
+    expect(events.map(({ action }) => action)).toEqual([
+      'key-offered',
+      'login-allowed',
+      'key-offered',
+      'key-offered',
+    ])
+  })
+
   it('tells once what sshd asks twice for one login, and again a login later', async () => {
     const { ask, events, clock } = aDoor()
     await ask()

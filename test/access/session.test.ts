@@ -16,15 +16,17 @@ import {
 function aBook() {
   const world = aWorld()
   const opened = new Map<string, Opened>()
+  const entered: string[] = []
   const sessions = createSessions({
     view: world.view,
     local: () => world.local,
     opened: (fingerprint) => opened.get(fingerprint),
+    entered: (linuxUser) => entered.push(linuxUser),
     keysOf: world.keysOf,
     audit: world.audit,
   })
   const start = world.clock.now()
-  return { ...world, world, opened, sessions, start }
+  return { ...world, world, opened, entered, sessions, start }
 }
 
 /** sudo as the PAM module reports it: no key, no address, and who asked. */
@@ -51,6 +53,13 @@ describe('open', () => {
       },
     ])
     expect(sessions.live()).toBe(1)
+  })
+
+  it('lets the door know who entered, also a local account', async () => {
+    const { sessions, start, entered } = aBook()
+    await sessions.open(aReport({ at: start }))
+    await sessions.open(aReport({ at: start, user: 'ec2-user' }))
+    expect(entered).toEqual(['alice', 'ec2-user'])
   })
 
   it('names the key that opened the door, though the source has it no more', async () => {

@@ -263,11 +263,21 @@ describe('repeatable', () => {
       fc.property(fc.array(ofAKey), (rows) => {
         const inTime = rows.toSorted((a, b) => a.at - b.at)
         for (const [n, row] of inTime.entries()) {
-          const shown = inTime.slice(0, n)
-          expect(isRepetition(row, repeatable(shown, row.at))).toBe(isRepetition(row, shown))
+          const before = inTime.slice(0, n)
+          const kept = before.reduce<readonly AuditRow[]>(repeatable, [])
+          expect(isRepetition(row, kept)).toBe(isRepetition(row, before))
         }
       }),
     )
+  })
+
+  it('keeps the key of the next login, however soon it follows', () => {
+    const login = [
+      aRow(),
+      aRow({ at: 1_100, action: 'login-allowed' }),
+      aRow({ at: 1_200, action: 'session-open' }),
+    ].reduce<readonly AuditRow[]>(repeatable, [])
+    expect(isRepetition(aRow({ at: 1_300 }), login)).toBe(false)
   })
 })
 
