@@ -90,15 +90,24 @@ static bool is_possible(const char *name)
         return valid_name(name, strnlen(name, IAMLOGIN_NAME_MAX + 1));
 }
 
+static bool is_known(const char *name, struct known_person *ret_person)
+{
+        return is_possible(name) && known_find(name, ret_person) == 0;
+}
+
 bool report_session(pam_handle_t *pam, const struct visit *visit, bool is_open)
 {
         struct known_person person;
         char session[SESSION_SIZE];
 
-        /* Whose session it is: who entered, or who became somebody else. */
-        bool is_person = is_possible(visit->user) && known_find(visit->user, &person) == 0;
-        if (!is_person)
-                is_person = is_possible(visit->ruser) && known_find(visit->ruser, &person) == 0;
+        /*
+         * Whose session it is: who became somebody else by sudo or su, or who entered. With an address
+         * PAM_RUSER is what another host claims, and counts only where nothing else tells.
+         */
+        bool is_asked_here = visit->rhost[0] == '\0';
+        const char *first = is_asked_here ? visit->ruser : visit->user;
+        const char *second = is_asked_here ? visit->user : visit->ruser;
+        bool is_person = is_known(first, &person) || is_known(second, &person);
         bool may_be_ours = is_person || visit->auth_info[0] != '\0' ||
                            (is_possible(visit->user) && !known_local(visit->user));
         if (!may_be_ours)

@@ -223,6 +223,21 @@ static void leaves_local_sessions_alone(void)
         CHECK(strstr(entry, "IAMLOGIN_RUSER=alice\n") != NULL &&
               strstr(entry, "IAMLOGIN_USER=root\n") != NULL);
         CHECK(strstr(entry, "IAMLOGIN_ARN=arn:aws:iam::123456789012:user/alice\n") != NULL);
+
+        /* sudo -u bob: the person is who asked */
+        pam = start("bob");
+        CHECK(pam_set_item(pam, PAM_RHOST, "") == PAM_SUCCESS);
+        CHECK(pam_set_item(pam, PAM_RUSER, "alice") == PAM_SUCCESS);
+        CHECK(pam_open_session(pam, 0) == PAM_SUCCESS);
+        CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
+        CHECK(strstr(host_journalled(), "user/alice\n") != NULL);
+
+        /* what another host claims counts less than who entered */
+        pam = start("bob");
+        CHECK(pam_set_item(pam, PAM_RUSER, "alice") == PAM_SUCCESS);
+        CHECK(pam_open_session(pam, 0) == PAM_SUCCESS);
+        CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
+        CHECK(strstr(host_journalled(), "user/bob\n") != NULL);
 }
 
 int main(void)

@@ -56,6 +56,7 @@ export function createRevoker(deps: RevokeDeps): Revoker {
   const told = new Map<number, Ending>()
   /** Person and shared account of whose sessions it was told that they go on. */
   const toldShared = new Set<string>()
+  let toldHidden = false
 
   const remember = (accounts: readonly Account[]): void => {
     for (const { passwd, user } of accounts)
@@ -65,7 +66,15 @@ export function createRevoker(deps: RevokeDeps): Revoker {
   /** A uid that was ours may have become a local user's since: such a one is never touched. */
   const liveUids = async (): Promise<ReadonlySet<number>> => {
     const local = new Set(deps.local().users.values())
-    return new Set([...(await deps.liveUids())].filter((uid) => !local.has(uid)))
+    const live = await deps.liveUids()
+    if (!live.has(0) && !toldHidden) {
+      toldHidden = true
+      deps.log.warn(
+        {},
+        'the process table is hidden from iamlogind (hidepid): sessions of people who lose access cannot be found and go on; mount /proc with gid= of the group iamlogin',
+      )
+    }
+    return new Set([...live].filter((uid) => !local.has(uid)))
   }
 
   /** Uids that were given to people of the source and are nobody's now. */

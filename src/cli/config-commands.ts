@@ -2,6 +2,7 @@
 import writeFileAtomic from 'write-file-atomic'
 import type { Config } from '../config/config.ts'
 import { loadConfig, type ConfigRow } from '../config/load.ts'
+import { readSecret } from '../notify/webhook.ts'
 import { grantsOf } from '../platform/grants.ts'
 import { print, table, type Output } from './print.ts'
 
@@ -11,7 +12,9 @@ function originText(origin: ConfigRow['origin']): string {
 
 /** iamlogin config check: throws ConfigError for a configuration that cannot be used. */
 export function configCheck(output: Output, file: string): 0 {
-  const { files } = loadConfig(file)
+  const { files, config } = loadConfig(file)
+  const { url, secretFile } = config.notify
+  if (url !== '' && secretFile !== '') readSecret(secretFile)
   print(output, { ok: true, files }, () => `${files.join(', ')}: good`)
   return 0
 }
@@ -62,7 +65,7 @@ export function policyFor(config: Config): {
   readonly Version: '2012-10-17'
   readonly Statement: readonly Statement[]
 } {
-  const { access, keys, accounts, source } = config
+  const { access, keys, accounts, source, notify } = config
   const everyone = access.groups.includes('*')
   const named = [
     ...access.groups,
@@ -98,6 +101,8 @@ export function policyFor(config: Config): {
       ...(everyone ? [allow('Everyone', ['iam:ListUsers'], '*')] : []),
       allow('Keys', ofUsers, 'arn:aws:iam::*:user/*'),
       ...(tagged ? [allow('InstanceTags', ['ec2:DescribeTags'], '*')] : []),
+      // By the instance's own role: SNS does not go through source.assume_role.
+      ...(notify.snsTopic === '' ? [] : [allow('Notify', ['sns:Publish'], notify.snsTopic)]),
       ...(source.kind === 'iam' && source.assumeRole !== undefined
         ? [allow('Role', ['sts:AssumeRole'], source.assumeRole)]
         : []),

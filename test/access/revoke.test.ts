@@ -29,11 +29,14 @@ function aWatch(world: World, options: Options = {}) {
     ended: [] as number[],
     abandoned: [] as { readonly person: SourceUser; readonly at: number }[],
     helper: 'well' as 'well' | 'failing',
+    hidden: false,
+    warnings: [] as string[],
   }
   const revoker = createRevoker({
     view: world.view,
     local: () => world.local,
-    liveUids: () => Promise.resolve(new Set(state.live)),
+    // Init, whom everybody sees but where /proc is hidden.
+    liveUids: () => Promise.resolve(new Set(state.hidden ? [] : [0, ...state.live])),
     keysOf: world.keysOf,
     terminate: (uid) => {
       if (state.helper === 'failing') return Promise.reject(new Error('no helper'))
@@ -46,7 +49,7 @@ function aWatch(world: World, options: Options = {}) {
     requireMfa: options.requireMfa ?? false,
     audit: world.audit,
     clock: world.clock,
-    log: silentLog,
+    log: { ...silentLog, warn: (_fields, message) => state.warnings.push(message) },
   })
   /** The source was read and gave these groups. */
   const read = (groups: Readonly<Record<string, readonly string[]>>, users = people) =>
@@ -64,6 +67,15 @@ async function aHost(options: Options = {}) {
 }
 
 describe('check', () => {
+  it('warns once when /proc hides who lives here', async () => {
+    const { read, state } = await aHost()
+    expect(state.warnings).toEqual([])
+    state.hidden = true
+    await read(both)
+    await read(withoutAlice)
+    expect(state.warnings).toEqual([expect.stringContaining('hidepid') as string])
+  })
+
   it('ends nobody who may be here', async () => {
     const { state, events, read } = await aHost()
     await read(both)
