@@ -236,12 +236,16 @@ file = "/var/log/iamlogin/audit.ndjson"
     expect((await run('bob', bobs.path, 'true')).code).toBe(0)
   })
 
-  it('works for cron and su as for sshd', async () => {
+  it('works for cron, su and login as for sshd', async () => {
     expect((await container.run('pamtester -I rhost=192.0.2.7 sshd bob acct_mgmt')).code).toBe(0)
     expect(
       (await container.run('pamtester cron bob acct_mgmt open_session close_session')).code,
     ).toBe(0)
+    expect(
+      (await container.run('pamtester login bob acct_mgmt open_session close_session')).code,
+    ).toBe(0)
     expect((await container.run('pamtester login nosuchuser acct_mgmt')).code).not.toBe(0)
+    expect((await container.run('pamtester login alice acct_mgmt')).code).not.toBe(0)
     expect((await container.run('pamtester sshd ec2-user acct_mgmt')).code).toBe(0)
   })
 })
