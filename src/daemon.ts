@@ -109,7 +109,8 @@ async function run(): Promise<void> {
     return { config, notifiers }
   }
   const start = async ({ config, notifiers }: Prepared): Promise<Resolver> => {
-    for (const sentence of missingGrants(grantsOf(config.access))) log.warn({}, sentence)
+    for (const sentence of missingGrants(grantsOf({ ...config.access, ids: config.ids })))
+      log.warn({}, sentence)
     const { sendDatagram } = addon
     const sink = createAudit({ config: config.audit, host, sendDatagram, log })
     const running = await startResolver({

@@ -50,7 +50,7 @@ static void tell(const struct question *question, int r, const struct known_key 
         bool is_person = r != 0 && known_find(question->user, &person) == 0 && person.uid == question->uid;
 
         /* Somebody of another name service's is none of our business. */
-        if (r != 0 && !is_person && !known_local(question->user))
+        if (r != 0 && !is_person && known_local(question->user) <= 0)
                 return;
         fingerprint_of_blob(question->blob, fingerprint);
         (void) snprintf(message, sizeof(message), "%s: %s %s: %s (no resolver answered)", question->user,
@@ -86,7 +86,10 @@ static int check_account(const struct question *question, uint32_t kind)
         bool is_fresh = false;
         int r;
 
-        if (known_local(question->user) != (kind == KEYS_OF_SHARED))
+        int is_local = known_local(question->user);
+        if (is_local < 0)
+                return is_local;
+        if ((is_local > 0) != (kind == KEYS_OF_SHARED))
                 return -ENOENT;
         if (kind == KEYS_OF_SHARED) {
                 r = known_freshness(&is_fresh);
