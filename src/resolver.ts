@@ -18,6 +18,7 @@ import type { Clock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
 import { inTurns } from './platform/turns.ts'
+import { watchAccounts } from './platform/watch-accounts.ts'
 import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
@@ -215,6 +216,14 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
         log.error({ err: error }, 'looking for sessions of people who lost access failed')
       })
   }
+  const stopWatching = watchAccounts(
+    () => {
+      refresher.localChanged().catch((error: unknown) => {
+        log.error({ err: error }, 'building the directory for changed local accounts failed')
+      })
+    },
+    { clock, log },
+  )
   const metrics = createMetrics(
     {
       users: () => store.current()?.directory.accounts.length ?? 0,
@@ -262,7 +271,8 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     store,
     firstRead: refresher.start(),
     close: async () => {
-      refresher.close()
+      stopWatching()
+      await refresher.close()
       await Promise.all([server.close(), control.close()])
       await keeper.flush()
       await watching
