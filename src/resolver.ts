@@ -266,6 +266,13 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       refreshMs: config.source.refreshMs,
       now: clock.now,
     },
+  }).catch(async (error: unknown) => {
+    // Nothing half started is left: the configuration of before must find its places free.
+    stopWatching()
+    await refresher.close()
+    await server.close()
+    await source.close()
+    throw error
   })
   return {
     store,
