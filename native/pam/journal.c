@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 
@@ -57,7 +59,29 @@ int journal_send(const struct journal_entry *entry)
         /* A journal that is full for a moment must not hold up a login for ever. */
         const struct timeval patience = {.tv_sec = 1};
         (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-        ssize_t sent = sendto(fd, entry->bytes, entry->length, MSG_NOSIGNAL, (struct sockaddr *) &address,
-                              sizeof(address));
+        /*
+         * sudo and su run with the caller's real uid, which is what the kernel would say of the sender.
+         * Root's they are, and only root's word is taken where nobody answers: the effective ids, as unix(7)
+         * lets.
+         */
+        const struct ucred self = {.pid = getpid(), .uid = geteuid(), .gid = getegid()};
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        } control = {.bytes = {0}};
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_CREDENTIALS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(self));
+        memcpy(CMSG_DATA(&control.header), &self, sizeof(self));
+        struct iovec part = {.iov_base = (char *) entry->bytes, .iov_len = entry->length};
+        const struct msghdr message = {
+                .msg_name = &address,
+                .msg_namelen = sizeof(address),
+                .msg_iov = &part,
+                .msg_iovlen = 1,
+                .msg_control = control.bytes,
+                .msg_controllen = sizeof(control.bytes),
+        };
+        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
         return sent < 0 ? -errno : 0;
 }
