@@ -1,4 +1,5 @@
 // An audit event in Elastic Common Schema 8 (https://www.elastic.co/guide/en/ecs/8.11/index.html).
+import { isIP } from 'node:net'
 import type { Cloud } from '../directory/types.ts'
 import type { AuditDoor, AuditEvent, AuditKey, AuditSubject } from './event.ts'
 
@@ -40,7 +41,8 @@ function subjectFields(subject: AuditSubject, ruser: string): EcsDocument {
 }
 
 function doorFields({ service, tty, rhost }: AuditDoor, pid?: number): EcsDocument {
-  const isAddress = /^[0-9a-f:.]+$/i.test(rhost)
+  // A zone (fe80::1%eth0) is no part of what Elasticsearch takes for an address.
+  const isAddress = isIP(rhost) !== 0 && !rhost.includes('%')
   return {
     process: {
       name: service,
