@@ -1,5 +1,7 @@
 // What packaging/logging/ promises about fields: every one that an event can have is mapped, and the
 // dashboard asks for no other.
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { toEcs } from '../src/audit/ecs.ts'
 import type { AuditDoor, AuditEvent, AuditKey, AuditSubject } from '../src/audit/event.ts'
@@ -118,5 +120,35 @@ describe('the dashboard', () => {
     const shown = dashboard?.references.map(({ id }) => id) ?? []
     const others = objects.filter(({ type }) => type !== 'dashboard' && type !== 'index-pattern')
     expect(shown.toSorted()).toEqual(others.map(({ id }) => id).toSorted())
+  })
+})
+
+describe('the pipelines', () => {
+  const folder = resolve(import.meta.dirname, '../packaging/logging')
+  const [rsyslog, fluentd, vector] = [
+    'rsyslog/30-iamlogin-documents.conf',
+    'fluentd/iamlogin.conf',
+    'vector/iamlogin.yaml',
+  ].map((name) => readFileSync(resolve(folder, name), 'utf8'))
+  const all = [rsyslog ?? '', fluentd ?? '', vector ?? '']
+  const found = (pattern: RegExp) =>
+    all.map((text) => [...new Set(text.match(pattern) ?? [])].toSorted())
+
+  it("know the same of OpenSSH's programs", () => {
+    const [first, ...others] = found(/"\/usr\/[a-z0-9/]*sshd[a-z-]*"/g)
+    expect(first).toHaveLength(10)
+    for (const each of others) expect(each).toEqual(first)
+  })
+
+  it('read the same fields of an unreported entry', () => {
+    const [first, ...others] = found(/(?<!@)IAMLOGIN_[A-Z_]+/g)
+    expect(first).toContain('IAMLOGIN_UNREPORTED')
+    for (const each of others) expect(each).toEqual(first)
+  })
+
+  it('know each action that a door can tell', () => {
+    const told = ['login-allowed', 'login-refused', 'key-offered', 'key-refused'] as const
+    for (const action of [...told, 'session-open', 'session-close', 'sudo'] as const)
+      for (const text of all) expect(text).toContain(`"${action}"`)
   })
 })

@@ -157,13 +157,7 @@ members = ["Alice", "bob"]
   })
   afterAll(async () => {
     if (process.env['LOGGING_LOG'] !== undefined)
-      process.stderr.write(
-        (
-          await container.run(
-            'ls -la /var/spool/rsyslog; journalctl -u rsyslog -o short-iso-precise --no-pager',
-          )
-        ).stdout,
-      )
+      process.stderr.write((await container.run('journalctl -u rsyslog --no-pager')).stdout)
     await container.stop()
     await Promise.all([kafka.stop(), search.remove()])
     rmSync(folder, { recursive: true })
@@ -204,6 +198,11 @@ members = ["Alice", "bob"]
       process: { name: 'sshd', pid: expect.any(Number) as number },
       host: { hostname: expect.stringMatching(/./) as string },
     })
+  })
+
+  it("writes no line twice into the system's own log", async () => {
+    const count = 'grep -c "Accepted publickey for alice" /var/log/auth.log'
+    expect(await container.must(count)).toBe('1')
   })
 
   it('keeps JSON valid whatever a stranger types for a name', async () => {
