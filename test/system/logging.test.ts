@@ -156,8 +156,6 @@ members = ["Alice", "bob"]
     await until(async () => (await container.run('getent passwd alice')).code === 0)
   })
   afterAll(async () => {
-    if (process.env['LOGGING_LOG'] !== undefined)
-      process.stderr.write((await container.run('journalctl -u rsyslog --no-pager')).stdout)
     await container.stop()
     await Promise.all([kafka.stop(), search.remove()])
     rmSync(folder, { recursive: true })
@@ -445,9 +443,12 @@ members = ["Alice", "bob"]
   })
 
   it('brings all, and nothing twice, into the index when the whole journal is read again', async () => {
-    await container.must(
+    // As docs/logging.md says. rsyslogd 8.2302 was seen to die at a start, once in a hundred: systemd
+    // starts it again.
+    await container.run(
       'systemctl stop rsyslog syslog.socket; rm /var/spool/rsyslog/imjournal-iamlogin.state; systemctl start rsyslog',
     )
+    await until(async () => (await container.run('systemctl is-active rsyslog')).code === 0)
     await refuse('after all that was read again')
     await arrived('after all that was read again', 'on its way')
     const index = await inSearch()
