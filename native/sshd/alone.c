@@ -72,7 +72,7 @@ static void tell(const struct question *question, int r, const struct known_key 
                 journal_add(&entry, "IAMLOGIN_USER_ID", person.user_id);
                 journal_add(&entry, "IAMLOGIN_ARN", person.arn);
         }
-        if (!entry.overflow && journal_send(&entry) == 0)
+        if (!entry.overflow && journal_send_last(&entry) == 0)
                 return;
         openlog("iamlogin", LOG_PID, LOG_AUTHPRIV);
         syslog(r == 0 ? LOG_INFO : LOG_WARNING, "%s", message);

@@ -223,6 +223,24 @@ members = ["Alice", "bob"]
       await container.must('systemctl start iamlogind')
     })
 
+    it('brings what the key command writes before it ends, and names the person', async () => {
+      expect(await login(['-F', '/dev/null'])).toBe(0)
+      const offered = async () =>
+        (await inSearch()).find(({ message }) =>
+          /^alice: key-offered .*no resolver answered/.test(String(message)),
+        )
+      await until(async () => (await offered()) !== undefined)
+      expect(await offered()).toMatchObject({
+        event: { action: 'key-offered', reason: 'the last known key of this person' },
+        user: { name: 'Alice', id: 'AIDAALICE', effective: { name: 'alice' } },
+        iamlogin: {
+          unreported: true,
+          principal: { arn: 'arn:aws:iam::123456789012:user/Alice' },
+          key: { fingerprint: expect.stringMatching(/^SHA256:/) as string, id: 'file:1' },
+        },
+      })
+    })
+
     it("spells the door's own entry as the resolver would have, and marks it", async () => {
       await container.must('pamtester -I rhost=192.0.2.7 -I tty=ssh sshd alice acct_mgmt')
       const message =
