@@ -12,8 +12,18 @@ export type FrameSplitter = {
   readonly pending: () => number
 }
 
+export type SplitterLimits = {
+  /** Bytes of one frame. */
+  readonly max?: number
+  /** Frames that one push gives; the rest comes with the next one. */
+  readonly atOnce?: number
+}
+
 /** Makes a splitter that never holds more than one frame of `max` bytes beside what was pushed. */
-export function createFrameSplitter(max: number = limits.REQUEST_MAX): FrameSplitter {
+export function createFrameSplitter({
+  max = limits.REQUEST_MAX,
+  atOnce = Infinity,
+}: SplitterLimits = {}): FrameSplitter {
   let rest: Buffer = Buffer.alloc(0)
   return {
     pending: () => rest.length,
@@ -21,7 +31,7 @@ export function createFrameSplitter(max: number = limits.REQUEST_MAX): FrameSpli
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       const frames: Buffer[] = []
       let at = 0
-      while (rest.length - at >= 4) {
+      while (rest.length - at >= 4 && frames.length < atOnce) {
         const length = rest.readUInt32LE(at)
         if (length < 4 || length > max)
           throw new FormatError('format_frame', `decoding a frame: ${length} bytes long`, {

@@ -164,6 +164,13 @@ describe('createFrameSplitter', () => {
     )
   })
 
+  it('gives no more at once than it may, and the rest with the next push', () => {
+    const ping = encodeRequest({ op: op.PING })
+    const splitter = createFrameSplitter({ atOnce: 2 })
+    expect(splitter.push(Buffer.concat([ping, ping, ping]))).toHaveLength(2)
+    expect(splitter.push(Buffer.alloc(0))).toHaveLength(1)
+  })
+
   it('refuses a frame that is longer than the limit before it is kept', () => {
     expect(() => createFrameSplitter().push(Buffer.from('ffffff7f', 'hex'))).toThrow(FormatError)
   })
