@@ -14,6 +14,7 @@ import { publishedSteps } from './keys/published.ts'
 import { createKeysFile } from './keys/state.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import type { Addon } from './platform/addon.ts'
+import { createBucket } from './platform/bucket.ts'
 import type { Clock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
@@ -177,7 +178,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     store,
     refresher,
     clock,
-    callsPerMinute: missCallsPerMinute,
+    bucket: createBucket({ clock, perMinute: missCallsPerMinute }),
     budgetMs: lookupBudgetMs,
   })
   const view = () => store.current()
