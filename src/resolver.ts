@@ -19,6 +19,7 @@ import type { Clock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
 import { inTurns } from './platform/turns.ts'
+import { createIdentityCheck } from './refresh/identity.ts'
 import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
@@ -100,7 +101,9 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const local = createLocalAccounts()
   const stateFile = createStateFile(paths.stateDir, inTurns)
   const keysFile = createKeysFile(paths.stateDir)
-  const savedKeys = await tolerant(keysFile.load(), [], log)
+  const saved = await tolerant(stateFile.load(), undefined, log)
+  const lastKeys = await tolerant(keysFile.load(), undefined, log)
+  const savedKeys = lastKeys ?? []
   const bodies = new LRUCache<string, string>({ max: keyBodies })
   for (const { credentials } of savedKeys)
     for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
@@ -157,28 +160,36 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     delayMs: keysSaveDelayMs,
     confirmMs,
   })
+  const { missCallsPerMinute } = config.source
+  const bucket = createBucket({ clock, perMinute: missCallsPerMinute })
   const keys = createKeyLookup({
     fetchCredentials: source.fetchCredentials,
+    confirm: createIdentityCheck({ store, refresher, clock }),
     keys: config.keys,
     offlineMs,
     budgetMs: doorBudgetMs,
+    bucket,
+    callsPerPerson:
+      config.source.kind === 'file'
+        ? 0
+        : 1 + Number(config.keys.tags) + Number(config.access.requireMfa),
     clock,
     log,
     saved: savedKeys,
+    // A host that knew people, and has no file of their keys or cannot read it.
+    savedIsLost: lastKeys === undefined && saved !== undefined,
     onRead: keeper.read,
   })
   store.subscribe((now, before) => {
     if (now.generation !== before?.generation) keeper.directoryChanged()
   })
-  const saved = await tolerant(stateFile.load(), undefined, log)
   if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)
 
-  const { missCallsPerMinute } = config.source
   const misses = createMissResolver({
     store,
     refresher,
     clock,
-    bucket: createBucket({ clock, perMinute: missCallsPerMinute }),
+    bucket,
     budgetMs: lookupBudgetMs,
   })
   const view = () => store.current()

@@ -205,6 +205,42 @@ file = "/var/lib/iamlogin/audit.ndjson"
     })
   })
 
+  it('opens no files of a deleted user to whoever is created by the same name', async () => {
+    const keys = ['first', 'second', 'third'].map((name) => makeKey(folder, `gina-${name}`, 'rsa'))
+    const [first, second, third] = keys.map(({ path }) => path)
+    const uidOf = async (key = '') => (await machine.ssh('gina', key, 'id -u')).stdout
+    const recreate = (key = '') => {
+      iam.deleteUser('gina')
+      iam.addUser('gina', ['developers'])
+      iam.uploadKey('gina', key)
+    }
+    /** Has the keys asked for again at the next login, the directory not. */
+    const forgetKeys = async () => {
+      iam.setFault('GetGroup', 'denied')
+      await refresh()
+    }
+    recreate(keys[0]?.publicKey)
+    await refresh()
+    const uid = await uidOf(first)
+    expect(uid).toMatch(/^\d+\n$/)
+
+    recreate(keys[1]?.publicKey)
+    await forgetKeys()
+    iam.setFault('GetGroup')
+    refused(await machine.ssh('gina', second ?? '', 'id -u'))
+    const next = await uidOf(second)
+    expect(next).toMatch(/^\d+\n$/)
+    expect(next).not.toBe(uid)
+
+    recreate(keys[2]?.publicKey)
+    await forgetKeys()
+    refused(await machine.ssh('gina', third ?? '', 'id -u'))
+    expect(await uidOf(second)).toBe(next)
+    iam.setFault('GetGroup')
+    await refresh()
+    expect([uid, next, '']).not.toContain(await uidOf(third))
+  })
+
   it('lets people in while IAM is down', async () => {
     await machine.ssh('alice', rsa.path, 'true')
     iam.setFault('*', 'close')
