@@ -197,14 +197,15 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     view,
     local,
     askMiss: (name) => (misses.isKnownMiss(name) ? Promise.resolve('absent') : misses.ask(name)),
-    keysOf: keys.of,
+    keys,
+    budgetMs: doorBudgetMs,
     requireMfa: config.access.requireMfa,
     offlineMs: config.source.offlineMs,
     clock,
     audit,
   })
   const { opened, entered } = door
-  const sessions = createSessions({ view, local, opened, entered, keysOf: keys.of, audit })
+  const sessions = createSessions({ view, local, opened, entered, known: keys.known, audit })
   const revoker = createRevoker({
     view,
     local,

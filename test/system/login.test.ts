@@ -307,6 +307,30 @@ file = "/var/lib/iamlogin/audit.ndjson"
     expect((await machine.runAsync('getent group developers')).stdout).toContain('alice')
   })
 
+  it(`spends at most ${missBound} calls a minute on a stranger's key at a shared account`, async () => {
+    for (let number = 0; number < 50; number++) {
+      iam.addUser(`sharer${number}`, ['ops'])
+      iam.uploadKey(`sharer${number}`, rsa.publicKey)
+    }
+    await refresh()
+    expect((await machine.ssh('ec2-user', ed25519.path, 'true')).code).toBe(0)
+    iam.resetCalls()
+    const keyCalls = (): number => total() - (iam.calls()['GetGroup'] ?? 0)
+    const startedAt = Date.now()
+    for (let each = 0; each < 3; each++) {
+      await refresh()
+      refused(await machine.ssh('ec2-user', stranger.path, 'true'))
+    }
+    const minutes = Math.ceil((Date.now() - startedAt) / 60_000)
+    expect(keyCalls()).toBeLessThanOrEqual(missBound * (1 + minutes))
+    expect(keyCalls()).toBeGreaterThan(0)
+    // Whose key is known gets in all the same, for the calls of one person.
+    await refresh()
+    iam.resetCalls()
+    expect((await machine.ssh('ec2-user', ed25519.path, 'id -un')).stdout).toBe('ec2-user\n')
+    expect(total()).toBeLessThanOrEqual(2)
+  })
+
   it(`spends at most ${missBound} calls a minute on 10,000 guesses`, async () => {
     machine.write(
       '/tmp/guess.py',
