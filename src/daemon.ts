@@ -96,20 +96,20 @@ async function run(): Promise<void> {
   if (process.env['AWS_EC2_METADATA_DISABLED'] !== 'true') void identify()
 
   const host = { name: hostname(), cloud: () => cloud }
-  /** All that can be refused of a configuration, before anything of the one in use is stopped. */
-  const prepare = async (): Promise<Prepared> => {
-    const { config } = loadConfig(paths.config)
-    const notifiers = await createNotifiers({
+  /** All that can be refused of a configuration before anything of the one in use is stopped. */
+  const prepare = async ({ config }: { readonly config: Config }): Promise<Prepared> => ({
+    config,
+    notifiers: await createNotifiers({
       config: config.notify,
       document: (event) => toEcs(event, host),
       version,
       now: systemClock.now,
       log,
-    })
-    return { config, notifiers }
-  }
+    }),
+  })
   const start = async ({ config, notifiers }: Prepared): Promise<Resolver> => {
-    for (const sentence of missingGrants(grantsOf(config.access))) log.warn({}, sentence)
+    for (const sentence of missingGrants(grantsOf({ ...config.access, ids: config.ids })))
+      log.warn({}, sentence)
     const { sendDatagram } = addon
     const sink = createAudit({ config: config.audit, host, sendDatagram, log })
     const running = await startResolver({
@@ -136,7 +136,7 @@ async function run(): Promise<void> {
     }
   }
 
-  let loaded = await prepare()
+  let loaded = await prepare(loadConfig(paths.config))
   let resolver = await start(loaded)
   let changing: Promise<void> = Promise.resolve()
   const announce = (): void => {
@@ -147,7 +147,7 @@ async function run(): Promise<void> {
   const reload = async (): Promise<void> => {
     let next: Prepared
     try {
-      next = await prepare()
+      next = await prepare(loadConfig(paths.config))
     } catch (error) {
       log.error(
         { err: error },
@@ -157,8 +157,18 @@ async function run(): Promise<void> {
     }
     notify('RELOADING=1')
     await resolver.close()
-    loaded = next
-    resolver = await start(next)
+    try {
+      resolver = await start(next)
+      loaded = next
+    } catch (error) {
+      await Promise.all(next.notifiers.map((each) => each.close()))
+      log.error(
+        { err: error },
+        `the new configuration cannot be put to work, the last good one goes on: ${explain(error)}`,
+      )
+      loaded = await prepare(loaded)
+      resolver = await start(loaded)
+    }
     await resolver.firstRead
     announce()
   }

@@ -19,6 +19,7 @@ import type { Clock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
 import { inTurns } from './platform/turns.ts'
+import { watchAccounts } from './platform/watch-accounts.ts'
 import { createIdentityCheck } from './refresh/identity.ts'
 import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
@@ -228,6 +229,14 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
         log.error({ err: error }, 'looking for sessions of people who lost access failed')
       })
   }
+  const stopWatching = watchAccounts(
+    () => {
+      refresher.localChanged().catch((error: unknown) => {
+        log.error({ err: error }, 'building the directory for changed local accounts failed')
+      })
+    },
+    { clock, log },
+  )
   const metrics = createMetrics(
     {
       users: () => store.current()?.directory.accounts.length ?? 0,
@@ -270,12 +279,20 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       refreshMs: config.source.refreshMs,
       now: clock.now,
     },
+  }).catch(async (error: unknown) => {
+    // Nothing half started is left: the configuration of before must find its places free.
+    stopWatching()
+    await refresher.close()
+    await server.close()
+    await source.close()
+    throw error
   })
   return {
     store,
     firstRead: refresher.start(),
     close: async () => {
-      refresher.close()
+      stopWatching()
+      await refresher.close()
       await Promise.all([server.close(), control.close()])
       await keeper.flush()
       await watching

@@ -3,12 +3,15 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -55,7 +58,18 @@ void journal_add_view(struct journal_entry *entry, const char *field, const stru
         add(entry, field, value->data, value->length);
 }
 
-int journal_send(const struct journal_entry *entry)
+/* Until the entry was taken, a tenth of a second at most, and the moment that the look-up needs. */
+static void linger(int fd)
+{
+        const struct timespec pause = {.tv_nsec = 1000000}, look_up = {.tv_nsec = 20000000};
+        int left = 0;
+
+        for (int i = 0; i < 100 && ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0; i++)
+                nanosleep(&pause, NULL);
+        nanosleep(&look_up, NULL);
+}
+
+static int send_entry(const struct journal_entry *entry, bool is_last)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         CLEANUP_CLOSE int fd = -1;
@@ -93,5 +107,19 @@ int journal_send(const struct journal_entry *entry)
                 .msg_controllen = sizeof(control.bytes),
         };
         ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-        return sent < 0 ? -errno : 0;
+        if (sent < 0)
+                return -errno;
+        if (is_last)
+                linger(fd);
+        return 0;
+}
+
+int journal_send(const struct journal_entry *entry)
+{
+        return send_entry(entry, false);
+}
+
+int journal_send_last(const struct journal_entry *entry)
+{
+        return send_entry(entry, true);
 }

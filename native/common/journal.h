@@ -24,3 +24,9 @@ void journal_add_view(struct journal_entry *entry, const char *field, const stru
 
 /* 0, or -errno when no journal takes it. */
 int journal_send(const struct journal_entry *entry);
+
+/*
+ * As journal_send, for a process that is about to end: journald looks up the sender's program and unit
+ * in /proc after it took the entry, and without them nobody believes it.
+ */
+int journal_send_last(const struct journal_entry *entry);

@@ -24,7 +24,7 @@ static const char *passwd_file(void)
         return "/etc/passwd";
 }
 
-bool known_local(const char *name)
+int known_local(const char *name)
 {
         FILE *file = fopen(passwd_file(), "re");
         CLEANUP_FREE char *line = NULL;
@@ -32,11 +32,14 @@ bool known_local(const char *name)
         bool found = false;
 
         if (file == NULL)
-                return false;
+                return -errno;
+        errno = 0;
         while (!found && getline(&line, &size, file) > 0)
                 found = strncmp(line, name, length) == 0 && line[length] == ':';
+        /* The end of the file is no error; what stopped the reading before it may hide the name. */
+        int r = found ? 1 : feof(file) ? 0 : errno != 0 ? -errno : -EIO;
         fclose(file);
-        return found;
+        return r;
 }
 
 static void copy(const struct view *view, char text[KNOWN_TEXT_MAX])

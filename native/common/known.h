@@ -7,8 +7,9 @@
 
 #define KNOWN_TEXT_MAX 256
 
-/* Read from the file: getpwnam(3) would come back to us. False as well when it can't be read. */
-bool known_local(const char *name);
+/* Whether /etc/passwd has the name: 1, 0, or -errno when that can't be said. getpwnam(3) would come
+ * back to us. */
+int known_local(const char *name);
 
 struct known_person {
         uint32_t uid;

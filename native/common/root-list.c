@@ -18,6 +18,7 @@ static const char *path_of(enum root_list which)
         } lists[] = {
                 [ROOT_LIST_LOCAL_GROUPS] = {"/etc/iamlogin/local-groups", "IAMLOGIN_LOCAL_GROUPS"},
                 [ROOT_LIST_SHARED_ACCOUNTS] = {"/etc/iamlogin/shared-accounts", "IAMLOGIN_SHARED_ACCOUNTS"},
+                [ROOT_LIST_IDS] = {"/etc/iamlogin/ids", "IAMLOGIN_IDS"},
         };
 #ifdef IAMLOGIN_TEST_PATHS
         const char *test = secure_getenv(lists[which].test_variable);

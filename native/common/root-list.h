@@ -15,6 +15,7 @@
 enum root_list {
         ROOT_LIST_LOCAL_GROUPS,    /* /etc/iamlogin/local-groups: every user of ours is a member */
         ROOT_LIST_SHARED_ACCOUNTS, /* /etc/iamlogin/shared-accounts: keys of people may open these */
+        ROOT_LIST_IDS,             /* /etc/iamlogin/ids: one line, "MIN-MAX": whose processes may be ended */
 };
 
 /* 0 and the text, -ENOENT without a list, -EPERM for one that somebody else than root may write. */

@@ -69,7 +69,8 @@ static int decide_alone(pam_handle_t *pam, const struct visit *visit, const stru
         struct known_person person;
 
         int r = known_find(visit->user, &person);
-        if (r == -ENOENT)
+        /* Without the file, as before the first read of the source, no name of ours resolves either. */
+        if (r == -ENOENT || (r == -ENODATA && !options->offline_deny))
                 return PAM_IGNORE;
         if (r < 0) {
                 /* Not local, and no file to look into: whoever it is, we can't vouch for them. */
@@ -94,7 +95,8 @@ int door_ask(pam_handle_t *pam, const struct visit *visit, const struct options 
         struct answer answer;
 
         /* First: whoever mends a host on which all of this is broken comes as a local user. */
-        if (!valid_name(visit->user, strnlen(visit->user, IAMLOGIN_NAME_MAX + 1)) || known_local(visit->user))
+        if (!valid_name(visit->user, strnlen(visit->user, IAMLOGIN_NAME_MAX + 1)) ||
+            known_local(visit->user) > 0)
                 return PAM_IGNORE;
         int r = ask(visit, &answer);
         if (r < 0) {

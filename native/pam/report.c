@@ -21,6 +21,10 @@
 #define SESSION_SIZE 33
 #define DATA_NAME "iamlogin_session"
 
+/* Whoever mends a host whose resolver hangs comes as a local user: they hardly wait, and the journal
+ * takes what the resolver does not. */
+enum { LOCAL_PATIENCE_MS = 200 };
+
 static void free_data(pam_handle_t *pam, void *data, int status)
 {
         (void) pam, (void) status;
@@ -60,7 +64,7 @@ static void session_of(pam_handle_t *pam, bool is_open, char session[SESSION_SIZ
                 free(kept);
 }
 
-static int send_report(const struct visit *visit, const char *session, bool is_open)
+static int send_report(const struct visit *visit, const char *session, bool is_open, int timeout_ms)
 {
         unsigned char payload[IAMLOGIN_REQUEST_MAX - 4];
         struct writer writer = {payload, payload + sizeof(payload)};
@@ -81,7 +85,7 @@ static int send_report(const struct visit *visit, const char *session, bool is_o
                 r = write_str(&writer, visit->auth_info);
         if (r == 0)
                 r = wire_call(is_open ? IAMLOGIN_OP_SESSION_OPEN : IAMLOGIN_OP_SESSION_CLOSE, payload,
-                              (size_t) (writer.at - payload), IAMLOGIN_LOOKUP_DEADLINE_MS, &reply);
+                              (size_t) (writer.at - payload), timeout_ms, &reply);
         return r;
 }
 
@@ -108,12 +112,15 @@ bool report_session(pam_handle_t *pam, const struct visit *visit, bool is_open)
         const char *first = is_asked_here ? visit->ruser : visit->user;
         const char *second = is_asked_here ? visit->user : visit->ruser;
         bool is_person = is_known(first, &person) || is_known(second, &person);
-        bool may_be_ours = is_person || visit->auth_info[0] != '\0' ||
-                           (is_possible(visit->user) && !known_local(visit->user));
+        /* When it can't be said, the resolver may know. */
+        bool is_local = is_possible(visit->user) && known_local(visit->user) > 0;
+        bool may_be_ours =
+                is_person || visit->auth_info[0] != '\0' || (is_possible(visit->user) && !is_local);
         if (!may_be_ours)
                 return false;
         session_of(pam, is_open, session);
-        if (send_report(visit, session, is_open) < 0) {
+        if (send_report(visit, session, is_open, is_local ? LOCAL_PATIENCE_MS : IAMLOGIN_LOOKUP_DEADLINE_MS) <
+            0) {
                 bool is_sudo = strncmp(visit->service, "sudo", 4) == 0;
                 const struct told told = {is_open ? (is_sudo ? "sudo" : "session-open") : "session-close", "",
                                           session, false};

@@ -50,7 +50,7 @@ static void tell(const struct question *question, int r, const struct known_key 
         bool is_person = r != 0 && known_find(question->user, &person) == 0 && person.uid == question->uid;
 
         /* Somebody of another name service's is none of our business. */
-        if (r != 0 && !is_person && !known_local(question->user))
+        if (r != 0 && !is_person && known_local(question->user) <= 0)
                 return;
         fingerprint_of_blob(question->blob, fingerprint);
         (void) snprintf(message, sizeof(message), "%s: %s %s: %s (no resolver answered)", question->user,
@@ -72,7 +72,7 @@ static void tell(const struct question *question, int r, const struct known_key 
                 journal_add(&entry, "IAMLOGIN_USER_ID", person.user_id);
                 journal_add(&entry, "IAMLOGIN_ARN", person.arn);
         }
-        if (!entry.overflow && journal_send(&entry) == 0)
+        if (!entry.overflow && journal_send_last(&entry) == 0)
                 return;
         openlog("iamlogin", LOG_PID, LOG_AUTHPRIV);
         syslog(r == 0 ? LOG_INFO : LOG_WARNING, "%s", message);
@@ -86,7 +86,10 @@ static int check_account(const struct question *question, uint32_t kind)
         bool is_fresh = false;
         int r;
 
-        if (known_local(question->user) != (kind == KEYS_OF_SHARED))
+        int is_local = known_local(question->user);
+        if (is_local < 0)
+                return is_local;
+        if ((is_local > 0) != (kind == KEYS_OF_SHARED))
                 return -ENOENT;
         if (kind == KEYS_OF_SHARED) {
                 r = known_freshness(&is_fresh);

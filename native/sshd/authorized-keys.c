@@ -105,14 +105,15 @@ static int ask(const struct question *question)
  * Keys of ours open no local account that root did not list, whatever anybody says; and nobody is
  * asked about those: whoever mends a broken host comes as a local user.
  */
-static bool is_ours_to_answer(const char *user)
+static int is_ours_to_answer(const char *user)
 {
         char list[ROOT_LIST_MAX];
 
         if (!valid_name(user, strnlen(user, IAMLOGIN_NAME_MAX + 1)))
-                return false;
-        if (!known_local(user))
-                return true;
+                return 0;
+        int is_local = known_local(user);
+        if (is_local <= 0)
+                return is_local < 0 ? is_local : 1;
         return root_list_read(ROOT_LIST_SHARED_ACCOUNTS, list) == 0 &&
                root_list_has(list, user, strlen(user));
 }
@@ -136,8 +137,9 @@ static int answer(const struct question *question)
 int main(int argc, char **argv)
 {
 #ifndef IAMLOGIN_TEST_PATHS
-        /* The resolver runs as the same user: taken over, it must not reach into this process. Tests
-         * let LeakSanitizer do so. */
+        /* The resolver runs as the same user: taken over, it must not reach into this process. Installed
+         * with mode 0711 it never could, for what can't be read is not dumpable from exec on. Tests let
+         * LeakSanitizer do so. */
         (void) prctl(PR_SET_DUMPABLE, 0);
 #endif
         signal(SIGPIPE, SIG_IGN);
@@ -156,7 +158,12 @@ int main(int argc, char **argv)
         }
         question.user = argv[1];
         /* Whatever the resolver would say: no key of ours opens root. */
-        if (question.uid == 0 || !is_ours_to_answer(question.user))
+        if (question.uid == 0)
                 return EXIT_SUCCESS;
+        int r = is_ours_to_answer(question.user);
+        if (r < 0)
+                fprintf(stderr, "iamlogin-authorized-keys: reading /etc/passwd: %s\n", strerror(-r));
+        if (r <= 0)
+                return r < 0 ? EXIT_NO_ANSWER : EXIT_SUCCESS;
         return answer(&question) < 0 ? EXIT_NO_ANSWER : EXIT_SUCCESS;
 }

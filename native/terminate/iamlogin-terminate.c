@@ -17,14 +17,19 @@
 
 #include "cleanup.h"
 #include "processes.h"
+#include "root-list.h"
 #include "valid.h"
 
-enum { PATIENCE_MS = 2000 };
+enum { PATIENCE_MS = 2000, TRIES_MAX = 5 };
+
+/* The configuration's defaults of ids.min and ids.max. */
+static const uint32_t IDS_MIN_DEFAULT = 1879048192, IDS_MAX_DEFAULT = 2147483647;
 
 static const char help[] =
         "usage: iamlogin-terminate < REQUEST\n"
         "Reads one uid, decimal, from standard input and ends every session and process of it, if it is\n"
-        "one that iamlogin gives out (65536 and more, and in no line of /etc/passwd). Prints \"ended "
+        "one that iamlogin gives out (within /etc/iamlogin/ids, else 1879048192-2147483647, and in no line\n"
+        "of /etc/passwd), with what that user became by sudo or su on a terminal. Prints \"ended "
         "COUNT\"\n"
         "or \"refused REASON\". Started by iamlogin-terminate.socket; needs root.\n"
         "\n"
@@ -106,32 +111,69 @@ static void ask_logind(uint32_t uid)
 /* Gently first: a shell that is hung up lets sshd close the session as it should, and PAM hear of it. */
 static int end_all(uint32_t uid)
 {
-        int count = processes_signal(uid, BECAME_OTHERS, SIGHUP);
+        CLEANUP_HELD struct held held = HELD_EMPTY;
 
-        if (count < 0)
-                return count;
-        int owned = processes_signal(uid, OWNED, SIGHUP);
+        int r = processes_hold(uid, &held);
+        if (r < 0)
+                return r;
+        int owned = processes_signal(uid, SIGHUP);
         if (owned < 0)
                 return owned;
-        (void) processes_signal(uid, OWNED, SIGTERM);
-        (void) processes_signal(uid, OWNED, SIGCONT);
+        int count = owned + processes_signal_held(&held, SIGHUP);
+        (void) processes_signal(uid, SIGTERM);
+        (void) processes_signal(uid, SIGCONT);
         (void) processes_await(uid, PATIENCE_MS);
         ask_logind(uid);
-        for (int tries = 0; tries < 5; tries++) {
-                int others = processes_signal(uid, BECAME_OTHERS, SIGKILL);
-                int left = processes_signal(uid, OWNED, SIGKILL);
+        for (int tries = 0; tries < TRIES_MAX; tries++) {
+                (void) processes_signal_held(&held, SIGKILL);
+                if (processes_signal(uid, 0) == 0)
+                        return count;
+                /* Who forks faster than one can look is gone in one step; setuid programs are left. */
+                (void) processes_kill_at_once(uid);
+                int left = processes_signal(uid, SIGKILL);
                 if (left < 0)
                         return left;
-                if (left == 0 && others <= 0)
-                        break;
-                (void) processes_await(uid, PATIENCE_MS);
+                (void) processes_await(uid, left > 0 ? PATIENCE_MS : 0);
         }
-        return processes_signal(uid, OWNED, 0) > 0 ? -EBUSY : count + owned;
+        return processes_signal(uid, 0) > 0 ? -EBUSY : count;
+}
+
+/*
+ * The range that iamlogin gives ids out of, as root listed it: "MIN-MAX". Others' ids may be in no line
+ * of /etc/passwd either: those of containers, or of another directory.
+ */
+static int read_range(uint32_t *ret_min, uint32_t *ret_max)
+{
+        char list[ROOT_LIST_MAX], *end = NULL;
+        const char *at = list;
+
+        *ret_min = IDS_MIN_DEFAULT;
+        *ret_max = IDS_MAX_DEFAULT;
+        int r = root_list_read(ROOT_LIST_IDS, list);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        while (*at == '#' || *at == '\n') {
+                at += strcspn(at, "\n");
+                at += *at == '\n';
+        }
+        if (*at == '\0')
+                return 0;
+        if (*at < '0' || *at > '9')
+                return -EBADMSG;
+        unsigned long long min = strtoull(at, &end, 10);
+        if (*end != '-' || end[1] < '0' || end[1] > '9')
+                return -EBADMSG;
+        unsigned long long max = strtoull(end + 1, &end, 10);
+        if ((*end != '\n' && *end != '\0') || min > max || max > UINT32_MAX)
+                return -EBADMSG;
+        *ret_min = (uint32_t) min;
+        *ret_max = (uint32_t) max;
+        return 0;
 }
 
 int main(int argc, char **argv)
 {
-        uint32_t uid;
+        uint32_t uid, min, max;
 
         signal(SIGPIPE, SIG_IGN);
         if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -146,11 +188,16 @@ int main(int argc, char **argv)
                 puts("refused: no uid");
                 return EXIT_FAILURE;
         }
-        if (!valid_id(uid)) {
+        int r = read_range(&min, &max);
+        if (r < 0) {
+                printf("refused: /etc/iamlogin/ids: %s\n", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        if (!valid_id(uid) || uid < min || uid > max) {
                 puts("refused: not an id of iamlogin's");
                 return EXIT_FAILURE;
         }
-        int r = is_local(uid);
+        r = is_local(uid);
         if (r != 0) {
                 puts(r > 0 ? "refused: a local user's" : "refused: /etc/passwd can't be read");
                 return EXIT_FAILURE;

@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,13 +26,20 @@
 #define SYS_pidfd_open 434
 #endif
 
-enum { FILE_MAX = 4096 };
+enum { FILE_MAX = 4096, DEPTH_MAX = 64 };
+
+enum whose {
+        OWNED,         /* real, effective or saved uid */
+        BECAME_OTHERS, /* see processes_hold */
+};
 
 /* Of one process: what the kernel tells now. */
 struct process {
         uint32_t uids[3]; /* real, effective, saved */
         uint32_t login_uid;
+        pid_t parent;
         bool has_terminal;
+        unsigned long long start; /* ticks since boot */
 };
 
 static int read_text(int folder, const char *name, char text[FILE_MAX])
@@ -90,52 +99,111 @@ static int read_process(int folder, struct process *ret_process)
         if (at == NULL || strlen(at) < 4)
                 return -EBADMSG;
         at += 3;
-        for (int field = 0; r == 0 && field < 4; field++)
+        /* Fields 4 to 22: parent, group, session, tty ... start time. */
+        for (int field = 4; r == 0 && field <= 22; field++) {
                 r = read_number(&at, &number);
-        process.has_terminal = number != 0;
-        *ret_process = process;
+                if (field == 4)
+                        process.parent = (pid_t) number;
+                else if (field == 7)
+                        process.has_terminal = number != 0;
+                else if (field == 22)
+                        process.start = (unsigned long long) number;
+        }
+        if (r == 0)
+                *ret_process = process;
         return r;
 }
 
-static bool is_wanted(const struct process *process, uint32_t uid, enum whose whose)
+static bool is_owned(const struct process *process, uint32_t uid)
 {
-        bool owned = process->uids[0] == uid || process->uids[1] == uid || process->uids[2] == uid;
+        return process->uids[0] == uid || process->uids[1] == uid || process->uids[2] == uid;
+}
 
-        return whose == OWNED ? owned : !owned && process->login_uid == uid && process->has_terminal;
+static int open_process(int proc, pid_t pid)
+{
+        char name[16];
+
+        (void) snprintf(name, sizeof(name), "%d", (int) pid);
+        int fd = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+/* Whether one of the uid's own processes is above it. */
+static bool runs_below(int proc, const struct process *process, uint32_t uid)
+{
+        pid_t parent = process->parent;
+
+        for (int depth = 0; depth < DEPTH_MAX && parent > 1; depth++) {
+                CLEANUP_CLOSE int folder = open_process(proc, parent);
+                struct process above = {.parent = 0};
+                if (folder < 0 || read_process(folder, &above) < 0)
+                        return false;
+                if (is_owned(&above, uid))
+                        return true;
+                parent = above.parent;
+        }
+        return false;
+}
+
+static bool is_what_they_became(int proc, const struct process *process, uint32_t uid)
+{
+        return !is_owned(process, uid) && process->login_uid == uid && process->has_terminal &&
+               runs_below(proc, process, uid);
+}
+
+static bool is_wanted(int proc, const struct process *process, uint32_t uid, enum whose whose)
+{
+        return whose == OWNED ? is_owned(process, uid) : is_what_they_became(proc, process, uid);
 }
 
 /*
- * 1 when the process is one of them and was told, 0 when not, -errno. The pidfd is opened before
- * the last look: what is signalled is what was looked at. ret_fd, where wanted, keeps it open.
+ * 1 and the process, held, when it is one of them; 0 when not. The pidfd is opened before the last
+ * look: what is held is what was looked at. The caller closes its fd.
  */
-static int visit(int proc, const char *name, uint32_t uid, enum whose whose, int signal_number, int *ret_fd)
+static int take(int proc, const char *name, uint32_t uid, enum whose whose, struct held_process *ret_process)
 {
-        CLEANUP_CLOSE int folder = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        struct process process;
-        pid_t pid = (pid_t) strtol(name, NULL, 10);
+        struct held_process held = {.pid = (pid_t) strtol(name, NULL, 10), .fd = -1};
+        struct process process = {.parent = 0};
 
-        if (folder < 0 || pid <= 1 || pid == getpid() || read_process(folder, &process) < 0 ||
-            !is_wanted(&process, uid, whose))
+        if (!isdigit((unsigned char) name[0]) || held.pid <= 1 || held.pid == getpid())
                 return 0;
-        CLEANUP_CLOSE int fd = (int) syscall(SYS_pidfd_open, pid, 0);
+        CLEANUP_CLOSE int folder = open_process(proc, held.pid);
+        if (folder < 0 || read_process(folder, &process) < 0 || !is_wanted(proc, &process, uid, whose))
+                return 0;
+        CLEANUP_CLOSE int fd = (int) syscall(SYS_pidfd_open, held.pid, 0);
         if (fd < 0 && errno != ENOSYS)
                 return 0; /* it ended */
-        if (fd >= 0 && (read_process(folder, &process) < 0 || !is_wanted(&process, uid, whose)))
+        if (fd >= 0 && (read_process(folder, &process) < 0 || !is_wanted(proc, &process, uid, whose)))
                 return 0;
-        if (signal_number != 0) {
-                long r = fd >= 0 ? syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0)
-                                 : kill(pid, signal_number);
-                if (r < 0 && errno != ESRCH)
-                        return -errno;
-        }
-        if (ret_fd != NULL) {
-                *ret_fd = fd;
-                fd = -1;
-        }
+        held.start = process.start;
+        held.fd = fd;
+        fd = -1;
+        *ret_process = held;
         return 1;
 }
 
-int processes_signal(uint32_t uid, enum whose whose, int signal_number)
+/* 1 when it was there, 0 when it ended, -errno. */
+static int send_signal(const struct held_process *held, int signal_number)
+{
+        long r;
+
+        if (held->fd >= 0) {
+                r = syscall(SYS_pidfd_send_signal, held->fd, signal_number, NULL, 0);
+        } else {
+                /* Without pidfds the start time tells whether the pid is still the same process's. */
+                CLEANUP_CLOSE int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                CLEANUP_CLOSE int folder = open_process(proc, held->pid);
+                struct process process = {.parent = 0};
+                if (folder < 0 || read_process(folder, &process) < 0 || process.start != held->start)
+                        return 0;
+                r = kill(held->pid, signal_number);
+        }
+        if (r < 0)
+                return errno == ESRCH ? 0 : -errno;
+        return 1;
+}
+
+int processes_signal(uint32_t uid, int signal_number)
 {
         DIR *proc = opendir("/proc");
         int count = 0, error = 0;
@@ -143,9 +211,12 @@ int processes_signal(uint32_t uid, enum whose whose, int signal_number)
         if (proc == NULL)
                 return -errno;
         for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
-                if (!isdigit((unsigned char) entry->d_name[0]))
+                struct held_process held;
+                if (take(dirfd(proc), entry->d_name, uid, OWNED, &held) == 0)
                         continue;
-                int r = visit(dirfd(proc), entry->d_name, uid, whose, signal_number, NULL);
+                int r = send_signal(&held, signal_number);
+                if (held.fd >= 0)
+                        close(held.fd);
                 if (r < 0)
                         error = r;
                 else
@@ -153,6 +224,70 @@ int processes_signal(uint32_t uid, enum whose whose, int signal_number)
         }
         closedir(proc);
         return error < 0 ? error : count;
+}
+
+int processes_hold(uint32_t uid, struct held *ret_held)
+{
+        DIR *proc = opendir("/proc");
+        size_t count = 0;
+
+        if (proc == NULL)
+                return -errno;
+        for (struct dirent *entry; count < HELD_MAX && (entry = readdir(proc)) != NULL;)
+                if (take(dirfd(proc), entry->d_name, uid, BECAME_OTHERS, &ret_held->processes[count]) == 1)
+                        count++;
+        closedir(proc);
+        ret_held->count = count;
+        return (int) count;
+}
+
+void processes_release(struct held *held)
+{
+        for (size_t i = 0; i < held->count; i++)
+                if (held->processes[i].fd >= 0)
+                        close(held->processes[i].fd);
+        held->count = 0;
+}
+
+int processes_signal_held(const struct held *held, int signal_number)
+{
+        int count = 0;
+
+        for (size_t i = 0; i < held->count; i++)
+                count += send_signal(&held->processes[i], signal_number) == 1;
+        return count;
+}
+
+/*
+ * kill(2) goes by the sender's real and effective uid: both must be theirs, or others' processes would
+ * be hit, root's all. The saved one is the way back.
+ */
+static int kill_as(uint32_t uid, uint32_t saved)
+{
+        if (setresuid(uid, uid, saved) < 0 || getuid() != uid || geteuid() != uid)
+                return -EPERM;
+        int r = kill(-1, SIGKILL) == 0 || errno == ESRCH ? 0 : -errno;
+        if (saved == uid)
+                return r;
+        if (setresuid(saved, saved, saved) < 0)
+                abort(); /* as somebody else than root nothing here makes sense */
+        return r;
+}
+
+int processes_kill_at_once(uint32_t uid)
+{
+        int status = 0;
+        pid_t child = fork();
+
+        /* No place for one more process: then it is done without one. */
+        if (child < 0)
+                return kill_as(uid, 0);
+        if (child == 0)
+                _exit(kill_as(uid, uid) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+                ;
+        /* One of theirs may have been faster with a signal to the child: the caller tries again. */
+        return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -EAGAIN;
 }
 
 static int64_t now_ms(void)
@@ -172,10 +307,9 @@ static int first_left(uint32_t uid)
         if (proc == NULL)
                 return -2;
         for (struct dirent *entry; fd == -2 && (entry = readdir(proc)) != NULL;) {
-                int found = -1;
-                if (isdigit((unsigned char) entry->d_name[0]) &&
-                    visit(dirfd(proc), entry->d_name, uid, OWNED, 0, &found) == 1)
-                        fd = found;
+                struct held_process held;
+                if (take(dirfd(proc), entry->d_name, uid, OWNED, &held) == 1)
+                        fd = held.fd;
         }
         closedir(proc);
         return fd;
@@ -193,7 +327,7 @@ int processes_await(uint32_t uid, int timeout_ms)
                 if (left <= 0) {
                         if (fd >= 0)
                                 close(fd);
-                        return processes_signal(uid, OWNED, 0);
+                        return processes_signal(uid, 0);
                 }
                 struct pollfd poller = {.fd = fd, .events = POLLIN};
                 /* Without pidfds nothing tells the end: look again in a moment. */

@@ -40,7 +40,8 @@ export function configShow(output: Output, file: string): 0 {
  * and the key command read them from files of root's, so that a resolver that was taken over can't.
  */
 export async function configGrants(output: Output, file: string, write: boolean): Promise<0> {
-  const grants = grantsOf(loadConfig(file).config.access)
+  const { access, ids } = loadConfig(file).config
+  const grants = grantsOf({ ...access, ids })
   for (const { path, key, names } of write ? grants : [])
     await writeFileAtomic(
       path,

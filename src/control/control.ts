@@ -3,6 +3,7 @@ import { chmodSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Log } from '../platform/log.ts'
+import { ResolverError } from '../errors.ts'
 import { removeStaleSocket } from '../server/server.ts'
 import {
   explainOf,
@@ -75,6 +76,11 @@ async function route(
   }
 }
 
+type Listen = [
+  where: Parameters<Server['listen']>[0],
+  what: { readonly name: string; readonly hint: string },
+]
+
 function serverOf(answer: (request: IncomingMessage) => Promise<Reply>, log: Log): Server {
   const server = createServer((request, response) => {
     request.resume()
@@ -93,14 +99,42 @@ function serverOf(answer: (request: IncomingMessage) => Promise<Reply>, log: Log
   return server
 }
 
-async function listening(server: Server, where: Parameters<Server['listen']>[0]): Promise<void> {
+async function listening(
+  server: Server,
+  where: Parameters<Server['listen']>[0],
+  what: { readonly name: string; readonly hint: string },
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error) => {
+      reject(
+        new ResolverError('resolver_socket', `${what.name}: ${error.message}`, {
+          hint: what.hint,
+          cause: error,
+        }),
+      )
+    })
     server.listen(where, resolve)
   })
 }
 
-/** Listens on `path` with mode 0660, and for /metrics on TCP where `listen` says so. */
+async function closeAll(servers: readonly Server[]): Promise<void> {
+  await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.closeAllConnections()
+          server.close(() => {
+            resolve()
+          })
+        }),
+    ),
+  )
+}
+
+/**
+ * Listens on `path` with mode 0660, and for /metrics on TCP where `listen` says so.
+ * @throws {ResolverError} when a place is taken; then nothing is left open.
+ */
 export async function startControl(deps: {
   readonly path: string
   readonly listen: string
@@ -108,40 +142,39 @@ export async function startControl(deps: {
   readonly registry: Registry
   readonly log: Log
 }): Promise<Control> {
-  const { parts, registry, log } = deps
-  await removeStaleSocket(deps.path)
-  const servers = [serverOf((request) => route(request, parts, registry), log)]
-  const [local] = servers
-  if (local !== undefined) await listening(local, { path: deps.path })
-  chmodSync(deps.path, 0o660)
-  if (deps.listen !== '') {
-    const at = deps.listen.lastIndexOf(':')
-    const metrics = serverOf(
-      async (request) =>
-        request.url === '/metrics'
-          ? route(request, parts, registry)
-          : failure(404, 'not_found', 'only /metrics is here', ''),
-      log,
+  const { parts, registry, log, listen, path } = deps
+  await removeStaleSocket(path)
+  const servers: Server[] = []
+  const open = async (server: Server, ...[where, what]: Listen): Promise<void> => {
+    await listening(server, where, what)
+    servers.push(server)
+  }
+  try {
+    await open(
+      serverOf((request) => route(request, parts, registry), log),
+      { path },
+      { name: `listening on ${path}`, hint: 'the directory must belong to the user iamlogin' },
     )
-    await listening(metrics, {
-      host: deps.listen.slice(0, at).replace(/^\[|\]$/g, ''),
-      port: Number(deps.listen.slice(at + 1)),
-    })
-    servers.push(metrics)
-  }
-  return {
-    close: async () => {
-      await Promise.all(
-        servers.map(
-          (server) =>
-            new Promise<void>((resolve) => {
-              server.closeAllConnections()
-              server.close(() => {
-                resolve()
-              })
-            }),
-        ),
+    chmodSync(path, 0o660)
+    if (listen !== '') {
+      const at = listen.lastIndexOf(':')
+      const metrics = serverOf(
+        async (request) =>
+          request.url === '/metrics'
+            ? route(request, parts, registry)
+            : failure(404, 'not_found', 'only /metrics is here', ''),
+        log,
       )
-    },
+      const host = listen.slice(0, at).replace(/^\[|\]$/g, '')
+      await open(
+        metrics,
+        { host, port: Number(listen.slice(at + 1)) },
+        { name: `metrics.listen ${listen}`, hint: 'another address or port, or "" for none' },
+      )
+    }
+  } catch (error) {
+    await closeAll(servers)
+    throw error
   }
+  return { close: () => closeAll(servers) }
 }

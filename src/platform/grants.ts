@@ -9,10 +9,16 @@ export type Grant = {
   readonly names: readonly string[]
 }
 
+/** What iamlogin-terminate goes by where root lists no range. */
+function isDefault({ min, max }: { readonly min: number; readonly max: number }): boolean {
+  return min === 1_879_048_192 && max === 2_147_483_647
+}
+
 /** The lists that belong to a configuration. */
 export function grantsOf(access: {
   readonly localGroups: readonly string[]
   readonly sharedAccounts: Readonly<Record<string, unknown>>
+  readonly ids: { readonly min: number; readonly max: number }
 }): readonly Grant[] {
   return [
     {
@@ -24,6 +30,11 @@ export function grantsOf(access: {
       path: '/etc/iamlogin/shared-accounts',
       key: 'access.shared_accounts',
       names: Object.keys(access.sharedAccounts),
+    },
+    {
+      path: '/etc/iamlogin/ids',
+      key: 'ids.min and ids.max',
+      names: isDefault(access.ids) ? [] : [`${access.ids.min}-${access.ids.max}`],
     },
   ]
 }

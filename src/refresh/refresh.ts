@@ -41,12 +41,15 @@ export type Refresher = {
    * @param confirm an operator's word: a suspicious result is taken.
    */
   readonly readNow: (options?: { readonly confirm: boolean }) => Promise<RefreshResult>
+  /** /etc/passwd or /etc/group is another: builds again from what was read last. */
+  readonly localChanged: () => Promise<void>
   readonly failure: () => Failure | undefined
   /** Requests that the last whole read cost. */
   readonly lastCost: () => number
   /** Requests since start, retries included. */
   readonly calls: () => number
-  readonly close: () => void
+  /** Resolves when nothing of it is under way any more. */
+  readonly close: () => Promise<void>
 }
 
 export type RefreshDeps = {
@@ -95,6 +98,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   let next: Promise<RefreshResult> | undefined
   let confirmed = false
   let cancelTimer: (() => void) | undefined
+  let changing: Promise<unknown> = Promise.resolve()
 
   const countCalls = (): number =>
     Object.values(source.calls()).reduce((sum, each) => sum + each, 0)
@@ -121,9 +125,24 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     )
   }
 
+  /** A full disk costs what a restart would know, never what was read: access ends all the same. */
   const save = async (readAt: number, source: SourceDirectory): Promise<void> => {
-    await deps.save({ readAt, pins, source })
-    savedReadAt = readAt
+    try {
+      await deps.save({ readAt, pins, source })
+      savedReadAt = readAt
+    } catch (error) {
+      log.error(
+        { err: error },
+        'saving the directory failed: a restart while the source is away would serve an older one',
+      )
+    }
+  }
+
+  /** One after the other: reads, and what the host's own accounts make necessary. */
+  const inTurn = <T>(change: () => Promise<T>): Promise<T> => {
+    const done = changing.then(change, change)
+    changing = done
+    return done
   }
 
   const adopt = async (
@@ -173,6 +192,14 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     })
   }
 
+  /** No failure of the source's, and nothing to tell. */
+  const stopped = (): Failure => ({
+    code: 'stopped',
+    message: 'the resolver stops',
+    hint: 'ask again in a moment',
+    at: clock.now(),
+  })
+
   const fail = (error: unknown): RefreshResult => {
     const at = clock.now()
     const first = failure === undefined
@@ -203,9 +230,12 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       const fetched = await source.fetchDirectory({ groups: queriedGroups(rules) }, signal)
       cost = Math.max(1, countCalls() - callsBefore)
       doubt(fetched, confirm)
-      const before = store.current()?.directory
-      await adopt(fetched, rules, startedAt)
-      deps.onRead(before)
+      stopper.signal.throwIfAborted()
+      await inTurn(async () => {
+        const before = store.current()?.directory
+        await adopt(fetched, rules, startedAt)
+        deps.onRead(before)
+      })
       if (failure !== undefined)
         deps.audit({
           action: 'source-recovered',
@@ -217,8 +247,16 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       failures = 0
       return { ok: true }
     } catch (error) {
-      return fail(error)
+      return stopper.signal.aborted ? { ok: false, failure: stopped() } : fail(error)
     }
+  }
+
+  const rebuild = async (): Promise<void> => {
+    const now = store.current()
+    if (now === undefined || now.local === deps.local() || stopper.signal.aborted) return
+    await build(now.source, now.rules, now.readAt)
+    await deps.published()
+    deps.onRead(now.directory)
   }
 
   const begin = (): Promise<RefreshResult> => {
@@ -263,12 +301,15 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     },
     start: () => readNow(),
     readNow,
+    localChanged: () => inTurn(rebuild),
     failure: () => failure,
     lastCost: () => cost,
     calls: countCalls,
-    close: () => {
+    close: async () => {
       stopper.abort()
       cancelTimer?.()
+      // Whoever comes next must not be overtaken by what is being put in place.
+      await changing.catch(() => undefined)
     },
   }
 }

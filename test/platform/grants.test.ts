@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { grantsOf, missingGrants } from '../../src/platform/grants.ts'
 
-const grants = grantsOf({ localGroups: ['docker', 'video'], sharedAccounts: { 'ec2-user': [] } })
+const ids = { min: 1_879_048_192, max: 2_147_483_647 }
+const grants = grantsOf({
+  ids,
+  localGroups: ['docker', 'video'],
+  sharedAccounts: { 'ec2-user': [] },
+})
 
 describe('missingGrants', () => {
   it('says nothing when root listed every name', () => {
@@ -17,8 +22,16 @@ describe('missingGrants', () => {
     ])
   })
 
+  it('wants the range of ids listed where it is not the usual one', () => {
+    const other = { ids: { min: 100_000, max: 2_000_000 }, localGroups: [], sharedAccounts: {} }
+    expect(missingGrants(grantsOf(other), () => '')).toEqual([
+      expect.stringContaining('100000-2000000, which /etc/iamlogin/ids') as string,
+    ])
+    expect(missingGrants(grantsOf(other), () => '100000-2000000\n')).toEqual([])
+  })
+
   it('takes a file that cannot be read as an empty list', () => {
-    const [first] = grantsOf({ localGroups: ['docker'], sharedAccounts: {} })
+    const [first] = grantsOf({ ids, localGroups: ['docker'], sharedAccounts: {} })
     const absent = first === undefined ? [] : [{ ...first, path: '/nonexistent/list' }]
     expect(missingGrants(absent)).toHaveLength(1)
   })

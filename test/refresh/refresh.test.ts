@@ -24,6 +24,9 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     calls: 0,
     callsPerRead: 1,
     hold: undefined as Promise<void> | undefined,
+    local: noLocal,
+    disk: 'well' as 'well' | 'full',
+    looks: 0,
   }
   const store = createStore(1)
   const refresher = createRefresher({
@@ -31,9 +34,10 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     clock,
     log: silentLog,
     audit: (event) => events.push(event),
-    local: () => noLocal,
+    local: () => state.local,
     rules: () => Promise.resolve(someRules()),
     save: (each) => {
+      if (state.disk === 'full') return Promise.reject(new Error('ENOSPC'))
       saved.push(each)
       return Promise.resolve()
     },
@@ -42,7 +46,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     confirmMs: 3_600_000,
     work: (steps) => Promise.resolve(finish(steps)),
     published: () => Promise.resolve(),
-    onRead: () => undefined,
+    onRead: () => state.looks++,
     source: {
       kind: 'file',
       calls: () => ({ GetGroup: state.calls }),
@@ -66,6 +70,45 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
 }
 
 describe('createRefresher', () => {
+  it('looks for those who lost access although the disk is full', async () => {
+    const { refresher, store, state } = aResolver(aSource(everyone))
+    await refresher.readNow()
+    state.disk = 'full'
+    state.directory = aSource(everyone.slice(1))
+    expect(await refresher.readNow()).toEqual({ ok: true })
+    expect(store.current()?.index.accountByName('user0')).toBeUndefined()
+    expect(state.looks).toBe(2)
+    expect(refresher.failure()).toBeUndefined()
+  })
+
+  it('drops a user at once when a local account takes the name, with the source away', async () => {
+    const { refresher, store, state } = aResolver(aSource(everyone))
+    await refresher.readNow()
+    state.failing = true
+    await refresher.readNow()
+    state.local = { users: new Map([['user0', 1000]]), groups: new Map() }
+    await refresher.localChanged()
+    const now = store.current()
+    expect(now?.index.accountByName('user0')).toBeUndefined()
+    expect(now?.directory.groups.flatMap(({ members }) => members)).not.toContain('user0')
+    expect(state.reads).toBe(2)
+    const { generation } = now ?? {}
+    await refresher.localChanged()
+    expect(store.current()?.generation).toBe(generation)
+  })
+
+  it('puts nothing in place and tells no failure once it is closed', async () => {
+    const { refresher, store, state, events } = aResolver(aSource(everyone))
+    const held = Promise.withResolvers<undefined>()
+    state.hold = held.promise.then(() => undefined)
+    const read = refresher.readNow()
+    await refresher.close()
+    held.resolve(undefined)
+    expect(await read).toMatchObject({ ok: false })
+    expect(store.current()).toBeUndefined()
+    expect(events).toEqual([])
+  })
+
   it('reads at the start and then each refresh', async () => {
     const { refresher, state, clock } = aResolver(aSource(everyone))
     await refresher.start()

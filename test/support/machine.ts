@@ -59,7 +59,7 @@ sed -i -E '/^initgroups:/d' etc/nsswitch.conf
 libdir=$(dirname "$(readlink -f /lib/*-linux-gnu/libc.so.6)")
 install -m 644 opt/iamlogin/build/Release/libnss_iamlogin.so.2 ".$libdir/"
 [ ! -d ".$libdir/security" ] || install -m 644 opt/iamlogin/build/Release/pam_iamlogin.so ".$libdir/security/"
-install -m 755 opt/iamlogin/build/Release/iamlogin-authorized-keys usr/libexec/iamlogin/
+install -m 711 opt/iamlogin/build/Release/iamlogin-authorized-keys usr/libexec/iamlogin/
 chown 900:900 run/iamlogin var/lib/iamlogin
 echo ready
 exec chroot . /bin/sleep infinity

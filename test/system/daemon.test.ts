@@ -1,6 +1,8 @@
 // iamlogind and iamlogin as an administrator meets them.
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startMachine, type Machine } from '../support/machine.ts'
+import { freePort, startMachine, type Machine } from '../support/machine.ts'
 
 const node = '/opt/iamlogin/node_modules/.bin/node'
 const asUser = 'setpriv --reuid 900 --regid 900 --clear-groups'
@@ -86,6 +88,13 @@ describe('iamlogind and iamlogin', () => {
       await reload(refused, 'the last good one stays')
       expect(await cli('status')).toMatchObject({ code: 0 })
     }
+    // Good text that cannot be put to work: the port is taken.
+    const port = await freePort()
+    const taken = createServer().listen(port, '127.0.0.1')
+    await once(taken, 'listening')
+    await reload(`${good}[metrics]\nlisten = "127.0.0.1:${port}"\n`, 'the last good one goes on')
+    await expect.poll(async () => (await cli('status')).code, { timeout: 10_000 }).toBe(0)
+    taken.close()
     await reload(`${good}[accounts]\nshell = "/bin/sh"\n`, '"msg":"ready"')
     expect((await machine.runAsync('getent passwd alice')).stdout).toMatch(/:\/bin\/sh$/m)
   })

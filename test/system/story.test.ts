@@ -179,6 +179,21 @@ file = "/var/log/iamlogin/audit.ndjson"
     await visits.leave(bob)
   })
 
+  it('forgets whose name a local account takes, sudo and all', async () => {
+    iam.addUser('dora', ['developers', 'ops'])
+    await until(async () => (await container.run('id -Gn dora')).stdout.includes('iamlogin-sudo'))
+    // By hand or by a package's own script: useradd refuses names that resolve.
+    await container.must('echo dora:x:1005:100::/:/bin/sh >> /etc/passwd')
+    await until(
+      async () =>
+        !(await container.run('id -Gn dora; getent group iamlogin-sudo')).stdout.includes(
+          'dora,',
+        ) && (await container.run('id -Gn dora')).stdout.trim() === 'users',
+      5_000,
+    )
+    expect((await container.run('su dora -s /bin/sh -c "sudo -n true"')).code).not.toBe(0)
+  })
+
   it('forgets her name when she is deleted', async () => {
     iam.deleteUser('Alice')
     await until(async () => (await container.run('getent passwd alice')).code === 2)

@@ -11,11 +11,14 @@ describe('iamlogin-terminate', () => {
   let machine: Machine
   const children: ChildProcess[] = []
 
-  /** A process of a uid that answers a line when it is up. */
+  /** A process of a uid that answers a line when it is up; all of the uid's together are bounded. */
   const runAs = async (uid: number, script: string): Promise<ChildProcess> => {
     const child = spawn(
-      'setpriv',
-      [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', 'sh', '-c', `echo up; ${script}`],
+      'prlimit',
+      [
+        ...['--nproc=200:200', 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'],
+        ...['sh', '-c', `echo up; ${script}`],
+      ],
       { stdio: ['pipe', 'pipe', 'ignore'], cwd: '/' },
     )
     children.push(child)
@@ -74,6 +77,14 @@ describe('iamlogin-terminate', () => {
     expect(machine.run(`pgrep -u ${hers}`).stdout).toBe('')
   })
 
+  it('ends who forks faster than one can look', async () => {
+    const bomb = await runAs(hers, "trap '' HUP TERM; f() { f & f & wait; }; while :; do f; done")
+    const ended = once(bomb, 'exit')
+    expect(await terminate(`${hers}\n`)).toMatch(/^ended \d+\n$/)
+    await ended
+    expect(machine.run(`pgrep -u ${hers}`).stdout).toBe('')
+  })
+
   it('has nothing to do where nobody lives', async () => {
     expect(await terminate(`${hers}\n`)).toBe('ended 0\n')
   })
@@ -84,12 +95,33 @@ describe('iamlogin-terminate', () => {
     expect(isOver(child)).toBe(false)
   })
 
-  it.each(['0', '1', '999', '1000', '65534', '65535', '4294967294', '4294967295'])(
-    'refuses uid %s, which is none of ours',
-    async (uid) => {
-      expect(await terminate(`${uid}\n`)).toBe("refused: not an id of iamlogin's\n")
-    },
-  )
+  it.each([
+    '0',
+    '1',
+    '999',
+    '1000',
+    '65535',
+    '100000',
+    '524288',
+    '1879048191',
+    '2147483648',
+    '4294967295',
+  ])('refuses uid %s, which is none of ours', async (uid) => {
+    expect(await terminate(`${uid}\n`)).toBe("refused: not an id of iamlogin's\n")
+  })
+
+  it('goes by the range that root listed, and ends nobody by one that cannot be read', async () => {
+    machine.run('mkdir -p /etc/iamlogin; echo 100000-2000000 > /etc/iamlogin/ids')
+    expect(await terminate(`${hers}\n`)).toBe("refused: not an id of iamlogin's\n")
+    expect(await terminate('100000\n')).toBe('ended 0\n')
+    for (const flaw of ['100000', '2-1', 'all', '0-99999999999', '1-2x']) {
+      machine.run(`echo '${flaw}' > /etc/iamlogin/ids`)
+      expect(await terminate(`${hers}\n`)).toMatch(/^refused: \/etc\/iamlogin\/ids/)
+    }
+    machine.run('echo 0-4294967295 > /etc/iamlogin/ids; chmod 666 /etc/iamlogin/ids')
+    expect(await terminate(`${hers}\n`)).toMatch(/^refused: \/etc\/iamlogin\/ids/)
+    machine.run('rm /etc/iamlogin/ids')
+  })
 
   it.each([
     '',
