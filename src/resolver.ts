@@ -14,11 +14,13 @@ import { publishedSteps } from './keys/published.ts'
 import { createKeysFile } from './keys/state.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import type { Addon } from './platform/addon.ts'
+import { createBucket } from './platform/bucket.ts'
 import type { Clock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
 import { inTurns } from './platform/turns.ts'
 import { watchAccounts } from './platform/watch-accounts.ts'
+import { createIdentityCheck } from './refresh/identity.ts'
 import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
@@ -100,7 +102,9 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const local = createLocalAccounts()
   const stateFile = createStateFile(paths.stateDir, inTurns)
   const keysFile = createKeysFile(paths.stateDir)
-  const savedKeys = await tolerant(keysFile.load(), [], log)
+  const saved = await tolerant(stateFile.load(), undefined, log)
+  const lastKeys = await tolerant(keysFile.load(), undefined, log)
+  const savedKeys = lastKeys ?? []
   const bodies = new LRUCache<string, string>({ max: keyBodies })
   for (const { credentials } of savedKeys)
     for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
@@ -157,28 +161,36 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     delayMs: keysSaveDelayMs,
     confirmMs,
   })
+  const { missCallsPerMinute } = config.source
+  const bucket = createBucket({ clock, perMinute: missCallsPerMinute })
   const keys = createKeyLookup({
     fetchCredentials: source.fetchCredentials,
+    confirm: createIdentityCheck({ store, refresher, clock }),
     keys: config.keys,
     offlineMs,
     budgetMs: doorBudgetMs,
+    bucket,
+    callsPerPerson:
+      config.source.kind === 'file'
+        ? 0
+        : 1 + Number(config.keys.tags) + Number(config.access.requireMfa),
     clock,
     log,
     saved: savedKeys,
+    // A host that knew people, and has no file of their keys or cannot read it.
+    savedIsLost: lastKeys === undefined && saved !== undefined,
     onRead: keeper.read,
   })
   store.subscribe((now, before) => {
     if (now.generation !== before?.generation) keeper.directoryChanged()
   })
-  const saved = await tolerant(stateFile.load(), undefined, log)
   if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)
 
-  const { missCallsPerMinute } = config.source
   const misses = createMissResolver({
     store,
     refresher,
     clock,
-    callsPerMinute: missCallsPerMinute,
+    bucket,
     budgetMs: lookupBudgetMs,
   })
   const view = () => store.current()
@@ -186,14 +198,15 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     view,
     local,
     askMiss: (name) => (misses.isKnownMiss(name) ? Promise.resolve('absent') : misses.ask(name)),
-    keysOf: keys.of,
+    keys,
+    budgetMs: doorBudgetMs,
     requireMfa: config.access.requireMfa,
     offlineMs: config.source.offlineMs,
     clock,
     audit,
   })
   const { opened, entered } = door
-  const sessions = createSessions({ view, local, opened, entered, keysOf: keys.of, audit })
+  const sessions = createSessions({ view, local, opened, entered, known: keys.known, audit })
   const revoker = createRevoker({
     view,
     local,

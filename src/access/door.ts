@@ -4,6 +4,7 @@ import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import { fingerprintOf, type AuthorizedKey } from '../keys/authorized-key.ts'
+import { keyOfBlob } from '../keys/credentials.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import type { Clock } from '../platform/clock.ts'
 
@@ -52,15 +53,15 @@ export type DoorDeps = {
   readonly local: () => LocalAccounts
   /** Has the source read for a name that is not in the directory. */
   readonly askMiss: (name: string) => Promise<'present' | 'absent' | 'unknown'>
-  readonly keysOf: KeyLookup['of']
+  readonly keys: Pick<KeyLookup, 'of' | 'sparingly' | 'known'>
+  /** How long a question may take; protocol.h's deadline leaves room for the way. */
+  readonly budgetMs: number
   readonly requireMfa: boolean
   readonly offlineMs: number
   readonly clock: Clock
   readonly audit: Audit
 }
 
-/** IAM lets a group have thousands; nobody shares an account with more. */
-const sharedPeopleMax = 1000
 const sharedConcurrency = 5
 /** sshd asks twice for one login: the second is no second event. */
 const repeatMs = 5_000
@@ -78,7 +79,19 @@ type Collected = {
   readonly unavail: string | undefined
 }
 
+type Search = {
+  readonly ask: KeyLookup['of']
+  /** Empty: every key. */
+  readonly keyBlob: string
+  /** Milliseconds since the epoch; undefined: until everybody answered. */
+  readonly until: number | undefined
+}
+
 type Why = { readonly reason: string; readonly stale: boolean }
+
+function has(keyBlob: string): (found: Found) => boolean {
+  return ({ key }) => key.blob === keyBlob
+}
 
 function auditKey({ fingerprint, type, id }: AuthorizedKey): AuditKey {
   return { fingerprint, type, id }
@@ -107,15 +120,32 @@ export function createDoor(deps: DoorDeps): Door {
 
   const expired = (view: DoorView): boolean => clock.now() - view.readAt > deps.offlineMs
 
-  const collect = async (people: readonly SourceUser[]): Promise<Collected> => {
+  /** The keys of `people`, until the one that is looked for is found, or until `until`. */
+  const collect = async (people: readonly SourceUser[], search: Search): Promise<Collected> => {
     const found: Found[] = []
     const barred: Found[] = []
     let stale = false
     let unavail: string | undefined
-    const queue = people.slice(0, sharedPeopleMax).values()
+    let isOver = false
+    const isStopped = (): boolean => isOver
+    const stopped = Promise.withResolvers<undefined>()
+    const stop = (): void => {
+      isOver = true
+      stopped.resolve(undefined)
+    }
+    const giveUp = (): void => {
+      unavail = `not everybody could be asked within ${deps.budgetMs} ms`
+      stop()
+    }
+    const leftMs = search.until === undefined ? undefined : search.until - clock.now()
+    if (leftMs !== undefined && leftMs <= 0) giveUp()
+    const cancel = leftMs === undefined ? undefined : clock.after(Math.max(0, leftMs), giveUp)
+    const queue = people.values()
     const worker = async (): Promise<void> => {
       for (const person of queue) {
-        const answer = await deps.keysOf(person)
+        if (isStopped()) return
+        const answer = await search.ask(person)
+        if (isStopped()) return
         if (answer.status === 'unavail') {
           unavail = answer.reason
           continue
@@ -123,10 +153,44 @@ export function createDoor(deps: DoorDeps): Door {
         stale ||= answer.stale
         const kept = deps.requireMfa && answer.mfa !== true ? barred : found
         kept.push(...answer.keys.map((key) => ({ key, person })))
+        if (found.some(has(search.keyBlob))) stop()
       }
     }
-    await Promise.all(Array.from({ length: sharedConcurrency }, worker))
+    const workers = Array.from({ length: sharedConcurrency }, worker)
+    await Promise.race([Promise.all(workers), stopped.promise])
+    cancel?.()
     return { found, barred, stale, unavail }
+  }
+
+  /**
+   * The keys of who shares an account. A stranger's key must not cost calls for everybody: who is
+   * known to have it is asked for alone, then the others, longest unasked first so that each try
+   * gets further, out of what strangers may cost.
+   */
+  const collectShared = async (
+    people: readonly SourceUser[],
+    keyBlob: string,
+  ): Promise<Collected> => {
+    const until = clock.now() + deps.budgetMs
+    const known = people.map((person) => ({ person, saved: deps.keys.known(person) }))
+    const holders = known.filter(
+      ({ saved }) => saved !== undefined && keyOfBlob(saved.credentials, keyBlob) !== undefined,
+    )
+    // Not cut short by time: at its end each has an answer, the last known keys.
+    const first = await collect(
+      holders.map(({ person }) => person),
+      { ask: deps.keys.of, keyBlob, until: undefined },
+    )
+    const isDecided = [...first.found, ...first.barred].some(has(keyBlob))
+    if (isDecided || first.unavail !== undefined) return first
+    const others = known
+      .filter((each) => !holders.includes(each))
+      .toSorted((a, b) => (a.saved?.fetchedAt ?? 0) - (b.saved?.fetchedAt ?? 0))
+    const rest = await collect(
+      others.map(({ person }) => person),
+      { ask: deps.keys.sparingly, keyBlob, until },
+    )
+    return { ...rest, stale: first.stale || rest.stale }
   }
 
   const tellKey = (
@@ -175,7 +239,7 @@ export function createDoor(deps: DoorDeps): Door {
     people: readonly SourceUser[],
     { found, barred, stale, unavail }: Collected,
   ): KeysAnswer => {
-    const isOffered = ({ key }: Found): boolean => key.blob === question.keyBlob
+    const isOffered = has(question.keyBlob)
     const match = found.find(isOffered)
     const subject = { linuxUser: question.user, uid: question.uid }
     if (match !== undefined) {
@@ -216,8 +280,12 @@ export function createDoor(deps: DoorDeps): Door {
         status: 'unavail',
         reason: 'the last read of the source is older than source.offline',
       }
-    const collected = await collect(people)
-    if (question.keyBlob !== '') return offered(question, people, collected)
+    const { user, keyBlob } = question
+    // The one person of an account is asked for at each unknown key: a new one works at once.
+    const collected = deps.local().users.has(user)
+      ? await collectShared(people, keyBlob)
+      : await collect(people, { ask: deps.keys.of, keyBlob, until: undefined })
+    if (keyBlob !== '') return offered(question, people, collected)
     const { found, stale, unavail } = collected
     if (found.length === 0 && unavail !== undefined) return { status: 'unavail', reason: unavail }
     return { status: 'success', lines: found.slice(0, 100).map(({ key }) => key.line), stale }
@@ -252,7 +320,7 @@ export function createDoor(deps: DoorDeps): Door {
     if (account === undefined) return ignore('no user of the source')
     const about = { linuxUser: user, uid: account.passwd.uid, person: account.user }
     if (expired(now)) return deny('source.offline', about, true)
-    const answer = await deps.keysOf(account.user)
+    const answer = await deps.keys.of(account.user)
     if (answer.status === 'unavail') return deny('the source cannot be asked', about)
     const flaw = flawOf(answer, deps.requireMfa)
     if (flaw !== undefined) return deny(flaw, about, answer.stale)

@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache'
 import type { Audit, AuditKey, AuditSubject } from '../audit/event.ts'
 import type { LocalAccounts, SourceUser } from '../directory/types.ts'
 import { fingerprintOf } from '../keys/authorized-key.ts'
-import type { PersonKeys } from '../keys/lookup.ts'
+import { keyOfBlob } from '../keys/credentials.ts'
+import type { KeyLookup } from '../keys/lookup.ts'
 import type { SessionFields } from '../wire/codec.ts'
 import type { Door, DoorView } from './door.ts'
 
@@ -28,7 +29,8 @@ export type SessionDeps = {
   /** Whose key opened the door a moment ago. */
   readonly opened: Door['opened']
   readonly entered: Door['entered']
-  readonly keysOf: (user: SourceUser) => Promise<PersonKeys>
+  /** The last known keys: nobody is asked, to put a name into an event. */
+  readonly known: KeyLookup['known']
   readonly audit: Audit
 }
 
@@ -62,7 +64,7 @@ export function createSessions(deps: SessionDeps): Sessions {
   const live = new Map<string, Live>()
   const closed = new LRUCache<string, true>({ max: closedMax })
 
-  const identify = async (fields: SessionFields): Promise<Who | undefined> => {
+  const identify = (fields: SessionFields): Who | undefined => {
     const view = deps.view()
     const entered = view?.index.accountByName(fields.user)
     const asker = view?.index.accountByName(fields.ruser)
@@ -92,11 +94,8 @@ export function createSessions(deps: SessionDeps): Sessions {
         key: { fingerprint, type: used.type, id: opened.keyId },
       }
     for (const person of people) {
-      const answer = await deps.keysOf(person)
-      const key =
-        answer.status === 'success'
-          ? answer.keys.find((each) => each.blob === used.blob)
-          : undefined
+      const credentials = deps.known(person)?.credentials
+      const key = credentials === undefined ? undefined : keyOfBlob(credentials, used.blob)
       if (key !== undefined)
         return {
           shared,
@@ -133,33 +132,43 @@ export function createSessions(deps: SessionDeps): Sessions {
     })
   }
 
+  const begin = (fields: SessionFields): void => {
+    const who = identify(fields)
+    deps.entered(fields.user)
+    if (who === undefined) return
+    // Its end may have been reported before it.
+    if (!closed.has(fields.session)) live.set(fields.session, { fields, ...who })
+    deps.audit({
+      action: fields.service.startsWith('sudo') ? 'sudo' : 'session-open',
+      at: Number(fields.timeUs / 1000n),
+      subject: who.subject,
+      door: doorOf(fields),
+      session: fields.session,
+      pid: fields.pid,
+      ...(who.key === undefined ? {} : { key: who.key }),
+    })
+  }
+
+  const end = (fields: SessionFields): void => {
+    if (closed.has(fields.session)) return
+    const isLocal = deps.local().users.has(fields.user)
+    // Somebody whose account went meanwhile: the end of the session is told all the same.
+    const who =
+      live.get(fields.session) ??
+      identify(fields) ??
+      (isLocal ? undefined : { subject: { linuxUser: fields.user }, key: undefined })
+    if (who !== undefined) tellClose(fields, who, Number(fields.timeUs / 1000n))
+  }
+
   return {
     live: () => live.size,
-    open: async (fields) => {
-      const who = await identify(fields)
-      deps.entered(fields.user)
-      if (who === undefined) return
-      // Its end may have been reported while the keys were asked for.
-      if (!closed.has(fields.session)) live.set(fields.session, { fields, ...who })
-      deps.audit({
-        action: fields.service.startsWith('sudo') ? 'sudo' : 'session-open',
-        at: Number(fields.timeUs / 1000n),
-        subject: who.subject,
-        door: doorOf(fields),
-        session: fields.session,
-        pid: fields.pid,
-        ...(who.key === undefined ? {} : { key: who.key }),
-      })
+    open: (fields) => {
+      begin(fields)
+      return Promise.resolve()
     },
-    close: async (fields) => {
-      if (closed.has(fields.session)) return
-      const isLocal = deps.local().users.has(fields.user)
-      // Somebody whose account went meanwhile: the end of the session is told all the same.
-      const who =
-        live.get(fields.session) ??
-        (await identify(fields)) ??
-        (isLocal ? undefined : { subject: { linuxUser: fields.user }, key: undefined })
-      if (who !== undefined) tellClose(fields, who, Number(fields.timeUs / 1000n))
+    close: (fields) => {
+      end(fields)
+      return Promise.resolve()
     },
     shared: () =>
       [...live.values()].flatMap(({ shared, subject: { linuxUser, person } }) =>

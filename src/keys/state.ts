@@ -37,8 +37,11 @@ const savedSchema = z.object({
 })
 
 export type KeysFile = {
-  /** @throws {FormatError} when the file is there but cannot be used. */
-  readonly load: () => Promise<readonly SavedCredentials[]>
+  /**
+   * Undefined where there is no file.
+   * @throws {FormatError} when the file is there but cannot be used.
+   */
+  readonly load: () => Promise<readonly SavedCredentials[] | undefined>
   readonly save: (people: readonly SavedCredentials[]) => Promise<void>
   /** Puts keys.db in place. */
   readonly publish: (bytes: Buffer) => Promise<void>
@@ -50,7 +53,7 @@ export function createKeysFile(stateDir: string): KeysFile {
   return {
     load: async () => {
       const text = await readIfThere(path)
-      if (text === undefined) return []
+      if (text === undefined) return undefined
       try {
         return savedSchema.parse(JSON.parse(text)).people
       } catch (error) {

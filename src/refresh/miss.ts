@@ -2,6 +2,7 @@
 // One read of the source answers all who wait; a token bucket bounds what guesses may cost.
 import { LRUCache } from 'lru-cache'
 import { isPossibleName, isReservedName } from '../directory/username.ts'
+import type { Bucket } from '../platform/bucket.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Refresher } from './refresh.ts'
 import type { Store } from './store.ts'
@@ -20,8 +21,8 @@ export type MissDeps = {
   readonly store: Store
   readonly refresher: Pick<Refresher, 'readNow' | 'lastCost' | 'calls'>
   readonly clock: Clock
-  /** Most requests to AWS per minute that misses may cause. */
-  readonly callsPerMinute: number
+  /** The requests to AWS that misses may cause, and whatever else strangers do. */
+  readonly bucket: Bucket
   /** How long a lookup waits for the source. */
   readonly budgetMs: number
 }
@@ -31,32 +32,22 @@ const missNames = 10_000
 
 /** Makes the bounded way from an unknown name to the source. */
 export function createMissResolver(deps: MissDeps): MissResolver {
-  const { clock, store, refresher, callsPerMinute } = deps
+  const { clock, store, refresher, bucket } = deps
   const misses = new LRUCache<string, true>({
     max: missNames,
     ttl: missTtlMs,
     ttlResolution: 0,
     perf: clock,
   })
-  let tokens = callsPerMinute
-  let filledAt = clock.now()
   let reading: Promise<boolean> | undefined
 
-  const fill = (): void => {
-    const now = clock.now()
-    tokens = Math.min(callsPerMinute, tokens + ((now - filledAt) / 60_000) * callsPerMinute)
-    filledAt = now
-  }
-
   const read = async (): Promise<boolean> => {
-    fill()
     const cost = refresher.lastCost()
-    if (tokens < cost) return false
-    tokens -= cost
+    if (!bucket.take(cost)) return false
     const before = refresher.calls()
     const { ok } = await refresher.readNow()
     // Retries and new pages cost too, if more than was set aside: the debt is paid by waiting.
-    tokens -= Math.max(0, refresher.calls() - before - cost)
+    bucket.giveBack(-Math.max(0, refresher.calls() - before - cost))
     return ok
   }
 
@@ -92,9 +83,6 @@ export function createMissResolver(deps: MissDeps): MissResolver {
       misses.set(name, true)
       return 'absent'
     },
-    stats: () => {
-      fill()
-      return { cached: misses.size, budgetLeft: Math.floor(tokens) }
-    },
+    stats: () => ({ cached: misses.size, budgetLeft: bucket.left() }),
   }
 }

@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createDoor, type KeysQuestion } from '../../src/access/door.ts'
+import type { SourceKey } from '../../src/directory/types.ts'
+import { createKeyLookup } from '../../src/keys/lookup.ts'
+import { createBucket } from '../../src/platform/bucket.ts'
+import { silentLog } from '../../src/platform/log.ts'
 import {
   aKeyOf,
   alice,
@@ -12,13 +16,15 @@ import {
   someKeys,
 } from '../support/access.ts'
 import { fromAfar } from '../support/audit.ts'
-import { aUser } from '../support/builders.ts'
+import { aUser, keysConfig } from '../support/builders.ts'
 
 const offlineMs = 7 * 86_400_000
+const budgetMs = 5_000
 
 function aDoor(options: { readonly requireMfa?: boolean } = {}) {
   const world = aWorld()
   const state = { miss: 'absent' as 'present' | 'absent' | 'unknown', onMiss: () => undefined }
+  const sparingly: string[] = []
   const door = createDoor({
     view: world.view,
     local: () => world.local,
@@ -26,7 +32,15 @@ function aDoor(options: { readonly requireMfa?: boolean } = {}) {
       state.onMiss()
       return Promise.resolve(state.miss)
     },
-    keysOf: world.keysOf,
+    keys: {
+      of: world.keysOf,
+      sparingly: (person) => {
+        sparingly.push(person.name)
+        return world.keysOf(person)
+      },
+      known: (person) => world.known(person),
+    },
+    budgetMs,
     requireMfa: options.requireMfa ?? false,
     offlineMs,
     clock: world.clock,
@@ -43,10 +57,31 @@ function aDoor(options: { readonly requireMfa?: boolean } = {}) {
     })
   }
   const enter = (user = 'alice') => door.account(user, fromAfar)
-  return { ...world, world, state, door, ask, enter }
+  return { ...world, world, state, sparingly, door, ask, enter }
 }
 
 const onShared = { user: 'ec2-user', uid: 1000 }
+
+type Sharer = {
+  readonly keys: readonly number[]
+  readonly known: boolean
+  readonly active: boolean
+}
+
+/** A sound key of the source for each number. */
+function aSourceBlob(number: number): string {
+  const fields = ['ssh-ed25519', `key ${number}`.padEnd(32, '.')].map((text) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(text.length)
+    return Buffer.concat([length, Buffer.from(text)])
+  })
+  return Buffer.concat(fields).toString('base64')
+}
+
+function aSourceKey(number: number): SourceKey {
+  return { id: `APKA${number}`, origin: 'iam', body: `ssh-ed25519 ${aSourceBlob(number)}` }
+}
+
 const lineOf = (person: typeof alice) => aKeyOf(person).line
 
 describe('authorizedKeys', () => {
@@ -238,6 +273,78 @@ describe('authorizedKeys', () => {
     expect(events).toEqual([])
   })
 
+  it('asks for the one sharer alone who is known to have the key', async () => {
+    const { ask, read, asked, sparingly } = aDoor()
+    read({ developers: [], ops: ['Alice', 'bob'] })
+    await ask({ ...onShared, keyBlob: aKeyOf(bob).blob })
+    expect(asked).toEqual(['bob'])
+    expect(sparingly).toEqual([])
+  })
+
+  it('goes by the fresh answer of who was known to have the key, and by those of the others', async () => {
+    const { ask, read, keys, asked, sparingly, world } = aDoor()
+    read({ developers: [], ops: ['Alice', 'bob'] })
+    const { known } = world
+    world.known = (person) => {
+      const saved = known(person)
+      keys.set(alice.id, someKeys([]))
+      return saved
+    }
+    expect(await ask(onShared)).toMatchObject({ status: 'success', lines: [] })
+    expect(asked).toEqual(['Alice', 'bob'])
+    expect(sparingly).toEqual(['bob'])
+  })
+
+  it('asks sparingly for sharers of whom no such key is known, longest unasked first', async () => {
+    const { ask, read, world, sparingly } = aDoor()
+    const crowd = Array.from({ length: 20 }, (_, number) => aUser({ name: `user${number}` }))
+    read({ developers: [], ops: crowd.map(({ name }) => name) }, crowd)
+    for (const { id } of crowd) world.keys.set(id, someKeys([]))
+    for (const { id } of crowd.slice(0, 15)) world.unknown.delete(id)
+    for (const { id } of crowd.slice(15)) world.unknown.add(id)
+    await ask({ ...onShared, keyBlob: aKeyOf(alice, 'nobody').blob })
+    expect(sparingly).toEqual([...crowd.slice(15), ...crowd.slice(0, 15)].map(({ name }) => name))
+  })
+
+  it('asks for no more sharers once the key is found', async () => {
+    const { ask, read, world, asked } = aDoor()
+    const crowd = Array.from({ length: 50 }, (_, number) => aUser({ name: `user${number}` }))
+    read({ developers: [], ops: crowd.map(({ name }) => name) }, crowd)
+    for (const person of crowd) {
+      world.keys.set(person.id, someKeys([aKeyOf(person)]))
+      world.unknown.add(person.id)
+    }
+    const [person = alice] = crowd
+    const keyBlob = aKeyOf(person).blob
+    expect(await ask({ ...onShared, keyBlob })).toMatchObject({ lines: [lineOf(person)] })
+    expect(asked.length).toBeLessThanOrEqual(10)
+  })
+
+  it('cannot say when not every sharer answers within the budget, and asks for no more', async () => {
+    const { ask, read, world, asked, clock, events } = aDoor()
+    const crowd = Array.from({ length: 50 }, (_, number) => aUser({ name: `user${number}` }))
+    read({ developers: [], ops: crowd.map(({ name }) => name) }, crowd)
+    const held = Promise.withResolvers<undefined>()
+    world.hold = held.promise
+    const answer = ask({ ...onShared, keyBlob: aKeyOf(alice, 'nobody').blob })
+    await clock.advance(0)
+    await clock.advance(budgetMs)
+    expect(await answer).toMatchObject({ status: 'unavail' })
+    held.resolve(undefined)
+    await clock.advance(0)
+    expect(asked).toHaveLength(5)
+    expect(events).toEqual([])
+  })
+
+  it('asks for sharers sparingly also when no key is offered', async () => {
+    const { ask, read, sparingly } = aDoor()
+    read({ developers: [], ops: ['Alice', 'bob'] })
+    expect(await ask({ ...onShared, keyBlob: '' })).toMatchObject({
+      lines: [lineOf(alice), lineOf(bob)],
+    })
+    expect(sparingly).toEqual(['Alice', 'bob'])
+  })
+
   it('has a shared account of which nobody may use a key open to nobody', async () => {
     const { ask, read } = aDoor()
     read({ developers: ['Alice'], ops: [] })
@@ -360,5 +467,125 @@ describe('account', () => {
     forget()
     expect(await enter()).toMatchObject({ verdict: 'unknown' })
     expect(events).toEqual([])
+  })
+})
+
+describe('a shared account, whoever offers whatever key', () => {
+  const mostOfOne = 1 + 5
+  const aSharer = fc.record({
+    keys: fc.uniqueArray(fc.nat({ max: 40 }), { maxLength: 5 }),
+    known: fc.boolean(),
+    active: fc.boolean(),
+  })
+
+  /** A door over a real key cache; people have been read once where they are known. */
+  function aCrowd(sharers: readonly Sharer[], perMinute: number) {
+    const crowd = sharers.map((each, number) => ({
+      ...each,
+      person: aUser({ name: `user${number}` }),
+    }))
+    const world = aWorld()
+    const names = crowd.map(({ person }) => person.name)
+    world.read(
+      { developers: [], ops: names },
+      crowd.map(({ person }) => person),
+    )
+    const state = { calls: 0 }
+    // As the source: no body is read twice.
+    const bodies = new Set(crowd.flatMap(({ keys, known }) => (known ? keys : [])))
+    const lookup = createKeyLookup({
+      fetchCredentials: (user) => {
+        const keys = crowd.find(({ person }) => person.id === user.id)?.keys ?? []
+        const unread = keys.filter((key) => !bodies.has(key))
+        for (const key of unread) bodies.add(key)
+        state.calls += 1 + unread.length
+        return Promise.resolve({ keys: keys.map((key) => aSourceKey(key)) })
+      },
+      confirm: () => Promise.resolve('same'),
+      keys: keysConfig,
+      offlineMs,
+      budgetMs,
+      bucket: createBucket({ clock: world.clock, perMinute }),
+      callsPerPerson: 1,
+      clock: world.clock,
+      log: silentLog,
+      saved: crowd.flatMap(({ person, keys, known, active }) => {
+        // Who is known and not active had one key more, which is gone.
+        const all = active ? keys : [...keys, 99]
+        const credentials = { keys: all.map((key) => aSourceKey(key)) }
+        return known ? [{ id: person.id, fetchedAt: world.clock.now() - 60_000, credentials }] : []
+      }),
+      savedIsLost: false,
+      onRead: () => Promise.resolve(),
+    })
+    const door = createDoor({
+      view: world.view,
+      local: () => world.local,
+      askMiss: () => Promise.resolve('absent'),
+      keys: lookup,
+      budgetMs,
+      requireMfa: false,
+      offlineMs,
+      clock: world.clock,
+      audit: world.audit,
+    })
+    const offer = (key: number) =>
+      door.authorizedKeys({ ...onShared, keyType: 'ssh-ed25519', keyBlob: aSourceBlob(key) })
+    return { crowd, state, offer }
+  }
+
+  it('costs no more calls for strangers than the bucket holds', async () => {
+    const budget = fc.integer({ min: mostOfOne, max: 200 })
+    const offers = fc.array(fc.integer({ min: 100, max: 120 }), { maxLength: 5 })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(aSharer, { maxLength: 60 }),
+        budget,
+        offers,
+        async (sharers, perMinute, keys) => {
+          const { state, offer } = aCrowd(sharers, perMinute)
+          for (const key of keys) await offer(key)
+          expect(state.calls).toBeLessThanOrEqual(perMinute)
+        },
+      ),
+    )
+  })
+
+  it('lets in everybody whose key is known and active, whatever strangers spent', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(aSharer, { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 100 }),
+        async (sharers, perMinute) => {
+          const { crowd, state, offer } = aCrowd(sharers, perMinute)
+          await offer(100)
+          for (const { keys, known } of crowd) {
+            const [key] = keys
+            if (!known || key === undefined) continue
+            const before = state.calls
+            const holders = crowd.filter((each) => each.keys.includes(key)).length
+            expect(await offer(key)).toMatchObject({
+              status: 'success',
+              lines: [expect.any(String) as string],
+            })
+            expect(state.calls - before).toBeLessThanOrEqual(holders * mostOfOne)
+          }
+        },
+      ),
+    )
+  })
+
+  it('is never refused a key that an unknown person may have, only not answered', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(aSharer, { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 100 }),
+        async (sharers, perMinute) => {
+          const { crowd, offer } = aCrowd(sharers, perMinute)
+          for (const key of crowd.flatMap(({ keys }) => keys.slice(0, 1)))
+            expect(await offer(key)).not.toMatchObject({ status: 'success', lines: [] })
+        },
+      ),
+    )
   })
 })

@@ -22,7 +22,7 @@ function aBook() {
     local: () => world.local,
     opened: (fingerprint) => opened.get(fingerprint),
     entered: (linuxUser) => entered.push(linuxUser),
-    keysOf: world.keysOf,
+    known: world.known,
     audit: world.audit,
   })
   const start = world.clock.now()
@@ -101,6 +101,17 @@ describe('open', () => {
     expect(events).toMatchObject([
       { subject: { linuxUser: 'ec2-user', person: alice }, key: { id: aKeyOf(alice).id } },
     ])
+  })
+
+  it('asks nobody for keys, to put a name into an event', async () => {
+    const { sessions, start, asked, read } = aBook()
+    read({ developers: ['Alice', 'bob'], ops: ['Alice', 'bob'] })
+    const { blob } = aKeyOf(alice, 'of a local user')
+    await sessions.open(
+      aReport({ at: start, user: 'ec2-user', authInfo: `publickey ssh-ed25519 ${blob}` }),
+    )
+    await sessions.open(aReport({ at: start + 1 }))
+    expect(asked).toEqual([])
   })
 
   it('names nobody on a shared account whom no key names', async () => {

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { SourceCredentials } from '../../src/directory/types.ts'
+import type { SourceCredentials, SourceKey } from '../../src/directory/types.ts'
 import { fingerprintOf, toAuthorizedKey } from '../../src/keys/authorized-key.ts'
 import { createKeyLookup } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
+import { createBucket } from '../../src/platform/bucket.ts'
 import { silentLog } from '../../src/platform/log.ts'
+import type { Identity } from '../../src/refresh/identity.ts'
 import { aClock, aUser, keysConfig } from '../support/builders.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
@@ -99,43 +101,65 @@ describe('toAuthorizedKey', () => {
   })
 })
 
+/** A sound key of the source, another one for each id. */
+function aKey(id: string): SourceKey {
+  const fields = ['ssh-ed25519', id.padEnd(32, '.')].map((text) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(text.length)
+    return Buffer.concat([length, Buffer.from(text)])
+  })
+  return { id, origin: 'iam', body: `ssh-ed25519 ${Buffer.concat(fields).toString('base64')}` }
+}
+
+const credentials: SourceCredentials = {
+  keys: [{ id: 'APKA1', origin: 'iam', body: ed25519.body }],
+}
+
+function aLookup(
+  saved: readonly SavedCredentials[] = [],
+  more: { readonly savedIsLost?: boolean } = {},
+) {
+  const clock = aClock()
+  const state = {
+    fetches: 0,
+    failing: false,
+    hanging: false,
+    credentials,
+    writing: Promise.resolve(),
+    identity: (): Promise<Identity> => Promise.resolve('same'),
+  }
+  const reads: string[] = []
+  const confirmed: string[] = []
+  const lookup = createKeyLookup({
+    clock,
+    saved,
+    keys: keysConfig,
+    offlineMs: 3_600_000,
+    budgetMs: 5_000,
+    bucket: createBucket({ clock, perMinute: 60 }),
+    callsPerPerson: 2,
+    savedIsLost: more.savedIsLost ?? false,
+    confirm: (user) => {
+      confirmed.push(user.name)
+      return state.identity()
+    },
+    log: silentLog,
+    onRead: async (what) => {
+      reads.push(what)
+      await state.writing
+    },
+    fetchCredentials: async () => {
+      state.fetches++
+      await Promise.resolve()
+      if (state.hanging) await new Promise(() => undefined)
+      if (state.failing) throw new Error('no network')
+      return state.credentials
+    },
+  })
+  return { clock, state, lookup, reads, confirmed }
+}
+
 describe('createKeyLookup', () => {
-  const credentials: SourceCredentials = {
-    keys: [{ id: 'APKA1', origin: 'iam', body: ed25519.body }],
-  }
-
-  function aLookup(saved: readonly SavedCredentials[] = []) {
-    const clock = aClock()
-    const state = {
-      fetches: 0,
-      failing: false,
-      hanging: false,
-      credentials,
-      writing: Promise.resolve(),
-    }
-    const reads: string[] = []
-    const lookup = createKeyLookup({
-      clock,
-      saved,
-      keys: keysConfig,
-      offlineMs: 3_600_000,
-      budgetMs: 5_000,
-      log: silentLog,
-      onRead: async (what) => {
-        reads.push(what)
-        await state.writing
-      },
-      fetchCredentials: async () => {
-        state.fetches++
-        await Promise.resolve()
-        if (state.hanging) await new Promise(() => undefined)
-        if (state.failing) throw new Error('no network')
-        return state.credentials
-      },
-    })
-    return { clock, state, lookup, reads }
-  }
-
   it('asks the source once within keys.ttl', async () => {
     const { lookup, state, clock } = aLookup()
     await lookup.of(alice)
@@ -233,7 +257,206 @@ describe('createKeyLookup', () => {
     expect(await answer).toMatchObject({ status: 'success', keys: [] })
   })
 
+  it('tells nobody what was read before it is on disk, and asks once', async () => {
+    const { lookup, state, clock } = aLookup()
+    await lookup.of(alice)
+    const disk = Promise.withResolvers<undefined>()
+    state.writing = disk.promise.then(() => undefined)
+    state.credentials = { keys: [] }
+    await clock.advance(31_000)
+    const told: string[] = []
+    const ask = async (who: string) => {
+      const answer = await lookup.of(alice)
+      told.push(who)
+      return answer
+    }
+    const first = ask('first')
+    await clock.advance(100)
+    const second = ask('second')
+    await clock.advance(100)
+    expect(told).toEqual([])
+    expect(lookup.known(alice)?.credentials).toEqual(credentials)
+    expect(lookup.all()).toMatchObject([{ id: alice.id, credentials: { keys: [] } }])
+    disk.resolve(undefined)
+    expect(await Promise.all([first, second])).toMatchObject([{ keys: [] }, { keys: [] }])
+    expect(lookup.known(alice)?.credentials).toEqual({ keys: [] })
+    expect(state.fetches).toBe(2)
+  })
+
+  it('cannot say while the disk does not take what the source said', async () => {
+    const { lookup, state, clock } = aLookup()
+    await lookup.of(alice)
+    state.writing = new Promise(() => undefined)
+    state.credentials = { keys: [] }
+    await clock.advance(31_000)
+    const answer = lookup.of(alice)
+    await clock.advance(0)
+    await clock.advance(5_000)
+    expect(await answer).toMatchObject({ status: 'unavail' })
+  })
+
+  it('takes nothing for fresh that was on its way when all was to be read again', async () => {
+    const { lookup, state } = aLookup()
+    const answer = lookup.of(alice)
+    lookup.expire()
+    await answer
+    await lookup.of(alice)
+    expect(state.fetches).toBe(2)
+  })
+
   it('tells fingerprints as ssh-keygen does', () => {
     expect(fingerprintOf(ed25519.body.split(' ')[1] ?? '')).toBe(ed25519.fingerprint)
+  })
+})
+
+describe('createKeyLookup, of a name that may be somebody else’s now', () => {
+  const first: SourceCredentials = { keys: [aKey('APKA1')] }
+  const replaced: SourceCredentials = { keys: [aKey('APKA2')] }
+
+  /** Alice's keys were read once, and are all other ones when they are read again. */
+  async function aReplacement() {
+    const made = aLookup()
+    made.state.credentials = first
+    await made.lookup.of(alice)
+    made.state.credentials = replaced
+    await made.clock.advance(31_000)
+    return made
+  }
+
+  it('takes keys that are all new ones when the directory has the same person, and asks it once', async () => {
+    const { lookup, clock, confirmed } = await aReplacement()
+    expect(await lookup.of(alice)).toMatchObject({ stale: false, keys: [{ id: 'APKA2' }] })
+    await clock.advance(31_000)
+    await lookup.of(alice)
+    expect(confirmed).toEqual(['alice'])
+  })
+
+  it('has no key of a name that is another person’s', async () => {
+    const { lookup, state, reads } = await aReplacement()
+    state.identity = () => Promise.resolve('another')
+    expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale: false, keys: [] })
+    expect(lookup.all()).toMatchObject([{ credentials: first }])
+    expect(reads).toEqual(['new'])
+  })
+
+  it('goes by the last known keys while the directory cannot be read, as in an outage', async () => {
+    const { lookup, state, clock, confirmed } = await aReplacement()
+    state.identity = () => Promise.resolve('unknown')
+    const last = { status: 'success', stale: true, keys: [{ id: 'APKA1' }] }
+    for (let each = 0; each < 10; each++) expect(await lookup.of(alice)).toMatchObject(last)
+    expect(confirmed).toHaveLength(1)
+    expect(state.fetches).toBe(2)
+    expect(lookup.all()).toMatchObject([{ credentials: first }])
+    await clock.advance(5_001)
+    expect(await lookup.of(alice)).toMatchObject(last)
+    expect(confirmed).toHaveLength(2)
+    await clock.advance(3_600_000)
+    expect(await lookup.of(alice)).toMatchObject({ status: 'unavail' })
+  })
+
+  it('asks for others meanwhile', async () => {
+    const { lookup, state } = await aReplacement()
+    const bob = aUser({ name: 'bob' })
+    await lookup.of(bob)
+    lookup.expire()
+    state.identity = () => Promise.resolve('unknown')
+    await lookup.of(alice)
+    const before = state.fetches
+    await lookup.of(bob)
+    expect(state.fetches).toBe(before + 1)
+  })
+
+  it('goes by the last known keys when the directory takes too long, and by the new ones after', async () => {
+    const { lookup, state, clock, confirmed } = await aReplacement()
+    const read = Promise.withResolvers<Identity>()
+    state.identity = () => read.promise
+    const answer = lookup.of(alice)
+    await clock.advance(5_000)
+    expect(await answer).toMatchObject({ stale: true, keys: [{ id: 'APKA1' }] })
+    const second = lookup.of(alice)
+    read.resolve('same')
+    expect(await second).toMatchObject({ stale: false, keys: [{ id: 'APKA2' }] })
+    expect(confirmed).toHaveLength(1)
+  })
+
+  it.each([
+    ['one key of before is there', { keys: [aKey('APKA1'), aKey('APKA2')] }, 0],
+    ['no key is left', { keys: [] }, 0],
+    ['a key of before has another body', { keys: [{ ...aKey('APKA2'), id: 'APKA1' }] }, 1],
+    ['a key of before is from elsewhere', { keys: [{ ...aKey('APKA1'), origin: 'tag' }] }, 1],
+  ] as const)('when %s, reads the directory %#', async (_what, now, times) => {
+    const { lookup, state, confirmed } = await aReplacement()
+    state.credentials = now
+    await lookup.of(alice)
+    expect(confirmed).toHaveLength(times)
+  })
+
+  it('does not believe the first key of who had none, either: a user is deleted after the keys', async () => {
+    const { lookup, state, clock, confirmed } = aLookup()
+    state.credentials = { keys: [] }
+    await lookup.of(alice)
+    state.credentials = replaced
+    state.identity = () => Promise.resolve('another')
+    await clock.advance(31_000)
+    expect(await lookup.of(alice)).toMatchObject({ keys: [] })
+    expect(confirmed).toEqual(['alice'])
+  })
+
+  it('believes the first keys of who was never here, unless the host has forgotten whom it knew', async () => {
+    const fresh = aLookup()
+    await fresh.lookup.of(alice)
+    expect(fresh.confirmed).toEqual([])
+    const lost = aLookup([], { savedIsLost: true })
+    lost.state.identity = () => Promise.resolve('unknown')
+    expect(await lost.lookup.of(alice)).toMatchObject({ status: 'unavail' })
+    expect(lost.confirmed).toEqual(['alice'])
+    const others = Array.from({ length: 10_000 }, (_, number) => ({
+      id: `AIDA${number}`,
+      fetchedAt: 0,
+      credentials: first,
+    }))
+    const full = aLookup(others)
+    await full.lookup.of(alice)
+    expect(full.confirmed).toEqual(['alice'])
+  })
+})
+
+describe('sparingly', () => {
+  const person = (number: number) => aUser({ name: `user${number}` })
+
+  it('asks for as many as the bucket allows, and cannot say more', async () => {
+    const { lookup, state, clock } = aLookup()
+    state.credentials = { keys: [aKey('APKA1')] }
+    const ask = async (from: number) => {
+      let unknown = 0
+      for (let number = from; number < from + 100; number++)
+        if ((await lookup.sparingly(person(number))).status === 'unavail') unknown++
+      return 100 - unknown
+    }
+    // Two calls and a body each, of sixty; the most that one may cost is set aside.
+    expect(await ask(0)).toBe(18)
+    expect(await ask(100)).toBe(0)
+    expect(state.fetches).toBe(18)
+    await clock.advance(30_000)
+    expect(await ask(200)).toBe(10)
+  })
+
+  it('answers what is fresh, and joins who asks already, for nothing', async () => {
+    const { lookup, state } = aLookup()
+    for (let number = 0; number < 100; number++) await lookup.sparingly(person(number))
+    const before = state.fetches
+    await lookup.of(alice)
+    expect(await lookup.sparingly(alice)).toMatchObject({ status: 'success' })
+    const bob = aUser({ name: 'bob' })
+    const [, joined] = await Promise.all([lookup.of(bob), lookup.sparingly(bob)])
+    expect(joined).toMatchObject({ status: 'success' })
+    expect(state.fetches).toBe(before + 2)
+  })
+
+  it('gives nothing back of a fetch that failed', async () => {
+    const { lookup, state } = aLookup()
+    state.failing = true
+    for (let number = 0; number < 100; number++) await lookup.sparingly(person(number))
+    expect(state.fetches).toBe(8)
   })
 })

@@ -4,6 +4,7 @@ import type { SourceDirectory } from '../../src/directory/types.ts'
 import { finish } from '../../src/directory/steps.ts'
 import { SourceError } from '../../src/errors.ts'
 import { silentLog } from '../../src/platform/log.ts'
+import { createBucket } from '../../src/platform/bucket.ts'
 import { createMissResolver } from '../../src/refresh/miss.ts'
 import { createRefresher } from '../../src/refresh/refresh.ts'
 import type { SavedDirectory } from '../../src/refresh/state.ts'
@@ -62,7 +63,8 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
       },
     },
   })
-  const misses = createMissResolver({ store, refresher, clock, callsPerMinute, budgetMs: 1_000 })
+  const bucket = createBucket({ clock, perMinute: callsPerMinute })
+  const misses = createMissResolver({ store, refresher, clock, bucket, budgetMs: 1_000 })
   const names = () => store.current()?.directory.accounts.map(({ passwd }) => passwd.name) ?? []
   return { clock, events, saved, state, store, refresher, misses, names }
 }

@@ -12,6 +12,7 @@ import type {
 } from '../../src/directory/types.ts'
 import { fingerprintOf, type AuthorizedKey } from '../../src/keys/authorized-key.ts'
 import type { PersonKeys } from '../../src/keys/lookup.ts'
+import type { SavedCredentials } from '../../src/keys/state.ts'
 import type { SessionFields } from '../../src/wire/codec.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from './builders.ts'
 
@@ -75,6 +76,18 @@ export function aWorld(rules: Partial<DirectoryRules> = {}) {
       world.asked.push(person.name)
       await world.hold
       return keys.get(person.id) ?? cannotSay
+    },
+    /** Of whom nothing is known until they are asked for. */
+    unknown: new Set<string>(),
+    known: ({ id }: SourceUser): SavedCredentials | undefined => {
+      const answer = keys.get(id)
+      if (answer?.status !== 'success' || world.unknown.has(id)) return undefined
+      const known = answer.keys.map(({ type, blob, ...key }) => ({
+        id: key.id,
+        origin: key.source,
+        body: `${type} ${blob}`,
+      }))
+      return { id, fetchedAt: clock.now(), credentials: { keys: known } }
     },
     /** The source was read: these are its groups now. Gives the directory before. */
     read: (groups: Groups, users: readonly SourceUser[] = people): Directory | undefined => {

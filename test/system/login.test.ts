@@ -205,6 +205,42 @@ file = "/var/lib/iamlogin/audit.ndjson"
     })
   })
 
+  it('opens no files of a deleted user to whoever is created by the same name', async () => {
+    const keys = ['first', 'second', 'third'].map((name) => makeKey(folder, `gina-${name}`, 'rsa'))
+    const [first, second, third] = keys.map(({ path }) => path)
+    const uidOf = async (key = '') => (await machine.ssh('gina', key, 'id -u')).stdout
+    const recreate = (key = '') => {
+      iam.deleteUser('gina')
+      iam.addUser('gina', ['developers'])
+      iam.uploadKey('gina', key)
+    }
+    /** Has the keys asked for again at the next login, the directory not. */
+    const forgetKeys = async () => {
+      iam.setFault('GetGroup', 'denied')
+      await refresh()
+    }
+    recreate(keys[0]?.publicKey)
+    await refresh()
+    const uid = await uidOf(first)
+    expect(uid).toMatch(/^\d+\n$/)
+
+    recreate(keys[1]?.publicKey)
+    await forgetKeys()
+    iam.setFault('GetGroup')
+    refused(await machine.ssh('gina', second ?? '', 'id -u'))
+    const next = await uidOf(second)
+    expect(next).toMatch(/^\d+\n$/)
+    expect(next).not.toBe(uid)
+
+    recreate(keys[2]?.publicKey)
+    await forgetKeys()
+    refused(await machine.ssh('gina', third ?? '', 'id -u'))
+    expect(await uidOf(second)).toBe(next)
+    iam.setFault('GetGroup')
+    await refresh()
+    expect([uid, next, '']).not.toContain(await uidOf(third))
+  })
+
   it('lets people in while IAM is down', async () => {
     await machine.ssh('alice', rsa.path, 'true')
     iam.setFault('*', 'close')
@@ -269,6 +305,30 @@ file = "/var/lib/iamlogin/audit.ndjson"
     )
     expect(stdout.split('\n')).toEqual(expect.arrayContaining(['alice', 'jo', 'dave']))
     expect((await machine.runAsync('getent group developers')).stdout).toContain('alice')
+  })
+
+  it(`spends at most ${missBound} calls a minute on a stranger's key at a shared account`, async () => {
+    for (let number = 0; number < 50; number++) {
+      iam.addUser(`sharer${number}`, ['ops'])
+      iam.uploadKey(`sharer${number}`, rsa.publicKey)
+    }
+    await refresh()
+    expect((await machine.ssh('ec2-user', ed25519.path, 'true')).code).toBe(0)
+    iam.resetCalls()
+    const keyCalls = (): number => total() - (iam.calls()['GetGroup'] ?? 0)
+    const startedAt = Date.now()
+    for (let each = 0; each < 3; each++) {
+      await refresh()
+      refused(await machine.ssh('ec2-user', stranger.path, 'true'))
+    }
+    const minutes = Math.ceil((Date.now() - startedAt) / 60_000)
+    expect(keyCalls()).toBeLessThanOrEqual(missBound * (1 + minutes))
+    expect(keyCalls()).toBeGreaterThan(0)
+    // Whose key is known gets in all the same, for the calls of one person.
+    await refresh()
+    iam.resetCalls()
+    expect((await machine.ssh('ec2-user', ed25519.path, 'id -un')).stdout).toBe('ec2-user\n')
+    expect(total()).toBeLessThanOrEqual(2)
   })
 
   it(`spends at most ${missBound} calls a minute on 10,000 guesses`, async () => {

@@ -1,0 +1,36 @@
+// Whether a name is still the same person's. The source is asked for keys by name, and who was
+// deleted leaves the name to others: only a read of the directory tells them apart.
+import type { SourceUser } from '../directory/types.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Refresher } from './refresh.ts'
+import type { Store } from './store.ts'
+
+/** 'unknown': the directory could not be read. */
+export type Identity = 'same' | 'another' | 'unknown'
+
+/** After a read that failed, no question of ours starts another for this long. */
+const coolOffMs = 30_000
+
+/** Makes the check: by a read that began after the question; those who ask meanwhile share it. */
+export function createIdentityCheck(deps: {
+  readonly store: Store
+  readonly refresher: Pick<Refresher, 'readNow'>
+  readonly clock: Clock
+}): (user: SourceUser) => Promise<Identity> {
+  const { store, refresher, clock } = deps
+  let failedAt = Number.NEGATIVE_INFINITY
+
+  const isCoolingOff = (): boolean =>
+    clock.now() - failedAt < coolOffMs && (store.current()?.readAt ?? 0) <= failedAt
+
+  return async ({ id, name }) => {
+    if (isCoolingOff()) return 'unknown'
+    const { ok } = await refresher.readNow()
+    if (!ok) {
+      failedAt = clock.now()
+      return 'unknown'
+    }
+    const users = store.current()?.source.users ?? []
+    return users.some((user) => user.id === id && user.name === name) ? 'same' : 'another'
+  }
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { buildDirectory } from '../../src/directory/build.ts'
+import { indexDirectory } from '../../src/directory/lookup.ts'
+import type { SourceUser } from '../../src/directory/types.ts'
+import { createIdentityCheck } from '../../src/refresh/identity.ts'
+import { createStore } from '../../src/refresh/store.ts'
+import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
+
+const alice = aUser({ name: 'alice', id: 'AIDAOLD' })
+
+function aCheck() {
+  const clock = aClock()
+  const store = createStore(1)
+  const state = { users: [alice] as readonly SourceUser[], failing: false, reads: 0 }
+  const read = (): boolean => {
+    state.reads++
+    if (state.failing) return false
+    const source = aSource(state.users)
+    const rules = someRules()
+    const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
+    const index = indexDirectory(directory)
+    store.replace({ directory, index, source, rules, local: noLocal, readAt: clock.now() })
+    return true
+  }
+  const failure = { code: 'source_timeout', message: '', hint: '', at: 0 }
+  const refresher = {
+    readNow: () =>
+      Promise.resolve(read() ? { ok: true as const } : { ok: false as const, failure }),
+  }
+  return { clock, state, read, check: createIdentityCheck({ store, refresher, clock }) }
+}
+
+describe('createIdentityCheck', () => {
+  it('says the same of who is in the directory by this id and name, read anew', async () => {
+    const { check, state, read } = aCheck()
+    read()
+    expect(await check(alice)).toBe('same')
+    expect(state.reads).toBe(2)
+  })
+
+  it.each([
+    ['was created again', [aUser({ name: 'alice', id: 'AIDANEW' })]],
+    ['is gone', []],
+    ['has another name', [{ ...alice, name: 'alicia' }]],
+  ])('says another when the user %s', async (_what, users) => {
+    const { check, state } = aCheck()
+    state.users = users
+    expect(await check(alice)).toBe('another')
+  })
+
+  it('does not know when the read fails, and reads no more for a while', async () => {
+    const { check, state, clock } = aCheck()
+    state.failing = true
+    for (let each = 0; each < 10; each++) expect(await check(alice)).toBe('unknown')
+    expect(state.reads).toBe(1)
+    await clock.advance(30_000)
+    state.failing = false
+    expect(await check(alice)).toBe('same')
+  })
+
+  it('reads again as soon as another read has succeeded', async () => {
+    const { check, state, clock, read } = aCheck()
+    state.failing = true
+    await check(alice)
+    await clock.advance(1_000)
+    state.failing = false
+    read()
+    expect(await check(alice)).toBe('same')
+  })
+})
