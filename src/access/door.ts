@@ -4,9 +4,9 @@ import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import { fingerprintOf, type AuthorizedKey } from '../keys/authorized-key.ts'
-import { keyOfBlob } from '../keys/credentials.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import type { Clock } from '../platform/clock.ts'
+import { createCollector, has, type Collected } from './collect.ts'
 
 export type KeysAnswer =
   | { readonly status: 'success'; readonly lines: readonly string[]; readonly stale: boolean }
@@ -62,36 +62,13 @@ export type DoorDeps = {
   readonly audit: Audit
 }
 
-const sharedConcurrency = 5
 /** sshd asks twice for one login: the second is no second event. */
 const repeatMs = 5_000
 /** From the key to the session: sshd's LoginGraceTime, and room. */
 const openedMs = 300_000
 const openedMax = 10_000
 
-type Found = { readonly key: AuthorizedKey; readonly person: SourceUser }
-type Collected = {
-  readonly found: readonly Found[]
-  /** Of people without the MFA device that is required. */
-  readonly barred: readonly Found[]
-  readonly stale: boolean
-  /** Why somebody's keys could not be known; undefined when all are. */
-  readonly unavail: string | undefined
-}
-
-type Search = {
-  readonly ask: KeyLookup['of']
-  /** Empty: every key. */
-  readonly keyBlob: string
-  /** Milliseconds since the epoch; undefined: until everybody answered. */
-  readonly until: number | undefined
-}
-
 type Why = { readonly reason: string; readonly stale: boolean }
-
-function has(keyBlob: string): (found: Found) => boolean {
-  return ({ key }) => key.blob === keyBlob
-}
 
 function auditKey({ fingerprint, type, id }: AuthorizedKey): AuditKey {
   return { fingerprint, type, id }
@@ -120,78 +97,7 @@ export function createDoor(deps: DoorDeps): Door {
 
   const expired = (view: DoorView): boolean => clock.now() - view.readAt > deps.offlineMs
 
-  /** The keys of `people`, until the one that is looked for is found, or until `until`. */
-  const collect = async (people: readonly SourceUser[], search: Search): Promise<Collected> => {
-    const found: Found[] = []
-    const barred: Found[] = []
-    let stale = false
-    let unavail: string | undefined
-    let isOver = false
-    const isStopped = (): boolean => isOver
-    const stopped = Promise.withResolvers<undefined>()
-    const stop = (): void => {
-      isOver = true
-      stopped.resolve(undefined)
-    }
-    const giveUp = (): void => {
-      unavail = `not everybody could be asked within ${deps.budgetMs} ms`
-      stop()
-    }
-    const leftMs = search.until === undefined ? undefined : search.until - clock.now()
-    if (leftMs !== undefined && leftMs <= 0) giveUp()
-    const cancel = leftMs === undefined ? undefined : clock.after(Math.max(0, leftMs), giveUp)
-    const queue = people.values()
-    const worker = async (): Promise<void> => {
-      for (const person of queue) {
-        if (isStopped()) return
-        const answer = await search.ask(person)
-        if (isStopped()) return
-        if (answer.status === 'unavail') {
-          unavail = answer.reason
-          continue
-        }
-        stale ||= answer.stale
-        const kept = deps.requireMfa && answer.mfa !== true ? barred : found
-        kept.push(...answer.keys.map((key) => ({ key, person })))
-        if (found.some(has(search.keyBlob))) stop()
-      }
-    }
-    const workers = Array.from({ length: sharedConcurrency }, worker)
-    await Promise.race([Promise.all(workers), stopped.promise])
-    cancel?.()
-    return { found, barred, stale, unavail }
-  }
-
-  /**
-   * The keys of who shares an account. A stranger's key must not cost calls for everybody: who is
-   * known to have it is asked for alone, then the others, longest unasked first so that each try
-   * gets further, out of what strangers may cost.
-   */
-  const collectShared = async (
-    people: readonly SourceUser[],
-    keyBlob: string,
-  ): Promise<Collected> => {
-    const until = clock.now() + deps.budgetMs
-    const known = people.map((person) => ({ person, saved: deps.keys.known(person) }))
-    const holders = known.filter(
-      ({ saved }) => saved !== undefined && keyOfBlob(saved.credentials, keyBlob) !== undefined,
-    )
-    // Not cut short by time: at its end each has an answer, the last known keys.
-    const first = await collect(
-      holders.map(({ person }) => person),
-      { ask: deps.keys.of, keyBlob, until: undefined },
-    )
-    const isDecided = [...first.found, ...first.barred].some(has(keyBlob))
-    if (isDecided || first.unavail !== undefined) return first
-    const others = known
-      .filter((each) => !holders.includes(each))
-      .toSorted((a, b) => (a.saved?.fetchedAt ?? 0) - (b.saved?.fetchedAt ?? 0))
-    const rest = await collect(
-      others.map(({ person }) => person),
-      { ask: deps.keys.sparingly, keyBlob, until },
-    )
-    return { ...rest, stale: first.stale || rest.stale }
-  }
+  const { collect, collectShared } = createCollector(deps)
 
   const tellKey = (
     action: 'key-offered' | 'key-refused',
@@ -309,6 +215,12 @@ export function createDoor(deps: DoorDeps): Door {
       stale,
       subject: about,
     })
+    const allow = (about: AuditSubject) => ({
+      verdict: 'allow' as const,
+      rule: 'access.groups',
+      message: '',
+      subject: about,
+    })
     if (deps.local().users.has(user)) return ignore('local account')
     const unknown = (rule: string) => ({ ...ignore(rule), verdict: 'unknown' as const })
     const view = deps.view()
@@ -321,16 +233,14 @@ export function createDoor(deps: DoorDeps): Door {
     const about = { linuxUser: user, uid: account.passwd.uid, person: account.user }
     if (expired(now)) return deny('source.offline', about, true)
     const answer = await deps.keys.of(account.user)
-    if (answer.status === 'unavail') return deny('the source cannot be asked', about)
+    // As directory.db says without a resolver: who is known here comes in while the source is away.
+    if (answer.status === 'unavail')
+      return deps.requireMfa
+        ? deny('the source cannot be asked', about)
+        : { ...allow(about), rule: 'access.groups, while keys cannot be asked for', stale: true }
     const flaw = flawOf(answer, deps.requireMfa)
     if (flaw !== undefined) return deny(flaw, about, answer.stale)
-    return {
-      verdict: 'allow',
-      rule: 'access.groups',
-      message: '',
-      stale: answer.stale,
-      subject: about,
-    }
+    return { ...allow(about), stale: answer.stale }
   }
 
   return {
@@ -347,7 +257,7 @@ export function createDoor(deps: DoorDeps): Door {
           subject,
           door,
           rule: answer.rule,
-          reason: answer.verdict === 'allow' ? 'a member with a valid key' : answer.rule,
+          reason: answer.rule === 'access.groups' ? 'a member with a valid key' : answer.rule,
           stale: answer.stale,
         })
       return answer

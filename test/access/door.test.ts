@@ -432,7 +432,12 @@ describe('account', () => {
       someKeys([aKeyOf(alice)]),
       'access.require_mfa',
     ],
-    ['the keys cannot be known', {}, cannotSay, 'the source cannot be asked'],
+    [
+      'the keys and so the MFA device cannot be known',
+      { requireMfa: true },
+      cannotSay,
+      'the source cannot be asked',
+    ],
   ])('refuses when %s, tells the auditor why and the person nothing', async (...row) => {
     const [, options, answer, rule] = row
     const { enter, events, keys } = aDoor(options)
@@ -459,6 +464,19 @@ describe('account', () => {
       expect(events).toEqual([])
     },
   )
+
+  it('lets in who is known here while their keys cannot be asked for, as without a resolver', async () => {
+    const { enter, events, keys } = aDoor()
+    keys.set(alice.id, cannotSay)
+    expect(await enter()).toMatchObject({ verdict: 'allow', stale: true, message: '' })
+    expect(events).toMatchObject([
+      {
+        action: 'login-allowed',
+        rule: 'access.groups, while keys cannot be asked for',
+        stale: true,
+      },
+    ])
+  })
 
   it('does not know before there is a directory, or when the source cannot be asked', async () => {
     const { enter, state, forget, events } = aDoor()
