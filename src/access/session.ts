@@ -45,6 +45,8 @@ type Live = Who & { readonly fields: SessionFields }
 
 /** Sessions that were ended in the book: a late report of the same is no second end. */
 const closedMax = 10_000
+/** Not every end is reported (a killed sudo's is not): the oldest of too many are let go. */
+const liveMax = 50_000
 
 /** The first public key of SSH_AUTH_INFO_0: lines `publickey TYPE BLOB`; sshd(8). */
 export function keyOfAuthInfo(
@@ -62,6 +64,11 @@ function openedAt(session: string): bigint | undefined {
 /** Makes the book of sessions. */
 export function createSessions(deps: SessionDeps): Sessions {
   const live = new Map<string, Live>()
+  const remember = (session: string, each: Live): void => {
+    live.set(session, each)
+    const [oldest] = live.keys()
+    if (live.size > liveMax && oldest !== undefined) live.delete(oldest)
+  }
   const closed = new LRUCache<string, true>({ max: closedMax })
 
   const identify = (fields: SessionFields): Who | undefined => {
@@ -137,7 +144,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     deps.entered(fields.user)
     if (who === undefined) return
     // Its end may have been reported before it.
-    if (!closed.has(fields.session)) live.set(fields.session, { fields, ...who })
+    if (!closed.has(fields.session)) remember(fields.session, { fields, ...who })
     deps.audit({
       action: fields.service.startsWith('sudo') ? 'sudo' : 'session-open',
       at: Number(fields.timeUs / 1000n),

@@ -56,6 +56,26 @@ export function fromGetent(passwd: string, group: string): People {
   }
 }
 
+const away = 1_000_000_000
+
+/** The same with other names and ids: what stands in /etc/passwd is nobody of ours any more. */
+export function asLocal({ users, groups }: People): People {
+  const name = (each: string): string => `l${each}`
+  return {
+    users: users.map((user) => ({
+      ...user,
+      name: name(user.name),
+      uid: user.uid - away,
+      gid: user.gid - away,
+    })),
+    groups: groups.map((group) => ({
+      name: name(group.name),
+      gid: group.gid - away,
+      members: group.members.map(name),
+    })),
+  }
+}
+
 /** passwd(5) and group(5). */
 export function toFiles({ users, groups }: People): {
   readonly passwd: readonly string[]

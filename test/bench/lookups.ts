@@ -3,7 +3,7 @@ import { renameSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { startMachine, type Machine } from '../support/machine.ts'
-import { fromGetent, groupNames, toKeys, toToml } from './directory.ts'
+import { asLocal, fromGetent, groupNames, toKeys, toToml } from './directory.ts'
 import { installTool, measure } from './measure.ts'
 import { startPeers } from './peers.ts'
 import { medians, type Row } from './report.ts'
@@ -81,12 +81,13 @@ export async function compareLookups(options: {
     }
   }
   const compare = async ({ name, service, environment }: Contender): Promise<void> => {
+    const of = service === 'files' ? 'local-' : ''
     for (const op of ops) {
       const keys = op.startsWith('getgr') ? 'groups' : 'users'
-      const args = `lookup --service ${service} --op ${op} --keys /tmp/${keys} --ms ${ms}`
+      const args = `lookup --service ${service} --op ${op} --keys /tmp/${of}${keys} --ms ${ms}`
       await add(name, op, args, 1, environment)
     }
-    const many = `lookup --service ${service} --op getpwnam --keys /tmp/users --ms ${ms} --processes 64`
+    const many = `lookup --service ${service} --op getpwnam --keys /tmp/${of}users --ms ${ms} --processes 64`
     await add(name, 'getpwnam', many, 64, environment)
   }
   const enumerate = async ({ name, service }: Contender): Promise<void> => {
@@ -123,6 +124,9 @@ export async function compareLookups(options: {
     const keys = toKeys(people, 1_000)
     machine.write('/tmp/users', keys.users)
     machine.write('/tmp/groups', keys.groups)
+    const local = toKeys(asLocal(people), 1_000)
+    machine.write('/tmp/local-users', local.users)
+    machine.write('/tmp/local-groups', local.groups)
     const taken = new Set(people.users.map(({ uid }) => uid))
     const unknown = Array.from({ length: 1_000 }, (_, index) => 1_900_000_000 + index * 7)
     machine.write(

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, type Machine } from '../support/machine.ts'
-import { toFiles, toIndex, toLdif, type People } from './directory.ts'
+import { asLocal, toFiles, toIndex, toLdif, type People } from './directory.ts'
 
 const slapd = `include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -67,8 +67,9 @@ export async function startPeers(machine: Machine, people: People): Promise<Peer
   }
   const { passwd, group } = toFiles(people)
   const lines = (all: readonly string[]): string => `${all.join('\n')}\n`
-  machine.write('/etc/passwd', machine.read('/etc/passwd') + lines(passwd))
-  machine.write('/etc/group', machine.read('/etc/group') + lines(group))
+  const local = toFiles(asLocal(people))
+  machine.write('/etc/passwd', machine.read('/etc/passwd') + lines(local.passwd))
+  machine.write('/etc/group', machine.read('/etc/group') + lines(local.group))
   for (const [file, all, id] of [
     ['passwd', passwd, 'uid'],
     ['group', group, 'gid'],
