@@ -88,12 +88,15 @@ async function run(): Promise<void> {
   }
 
   let cloud: Cloud | undefined
-  const identify = async (): Promise<void> => {
+  const identify = async ([pause, ...more]: readonly number[]): Promise<void> => {
     const { readInstanceIdentity } = await import('./sources/instance-identity.ts')
     cloud = await readInstanceIdentity()
+    // At boot the network may come later than we do; off EC2 nobody ever answers.
+    if (cloud === undefined && pause !== undefined)
+      systemClock.after(pause, () => void identify(more))
   }
-  // Events do not wait for it: off EC2 nobody answers, and a login is told at once.
-  if (process.env['AWS_EC2_METADATA_DISABLED'] !== 'true') void identify()
+  // Events do not wait for it: a login is told at once.
+  if (process.env['AWS_EC2_METADATA_DISABLED'] !== 'true') void identify([10_000, 60_000, 300_000])
 
   const host = { name: hostname(), cloud: () => cloud }
   /** All that can be refused of a configuration before anything of the one in use is stopped. */

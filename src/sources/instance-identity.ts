@@ -15,7 +15,8 @@ const document = z.object({
 export async function readInstanceIdentity(): Promise<Cloud | undefined> {
   try {
     const metadata = new MetadataService({ httpOptions: { timeout: 1_000 } })
-    const text = await metadata.request('/latest/dynamic/instance-identity/document', {})
+    // Without a slash in front: the SDK puts the path behind the endpoint's own "/".
+    const text = await metadata.request('latest/dynamic/instance-identity/document', {})
     return document.parse(JSON.parse(text))
   } catch {
     return undefined

@@ -13,8 +13,8 @@ async function describeTag(
   key: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const region = await metadata.request('/latest/meta-data/placement/region', {})
-  const instance = await metadata.request('/latest/meta-data/instance-id', {})
+  const region = await metadata.request('latest/meta-data/placement/region', {})
+  const instance = await metadata.request('latest/meta-data/instance-id', {})
   const { EC2Client, DescribeTagsCommand } = await import('@aws-sdk/client-ec2')
   const client = new EC2Client({ region, maxAttempts: 3 })
   try {
@@ -46,7 +46,7 @@ export async function readInstanceTag(
   const metadata = new MetadataService({ httpOptions: { timeout: 1_000 } })
   try {
     return splitGroups(
-      await metadata.request(`/latest/meta-data/tags/instance/${encodeURIComponent(key)}`, {}),
+      await metadata.request(`latest/meta-data/tags/instance/${encodeURIComponent(key)}`, {}),
     )
   } catch {
     // 404: tags are not in the metadata (the default), or this tag is not there: ask EC2.
