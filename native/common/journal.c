@@ -15,16 +15,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-
-static const char *socket_path(void)
-{
-#ifdef IAMLOGIN_TEST_PATHS
-        const char *test = secure_getenv("IAMLOGIN_JOURNAL_SOCKET");
-        if (test != NULL)
-                return test;
-#endif
-        return "/run/systemd/journal/socket";
-}
+#include "place.h"
 
 static void add(struct journal_entry *entry, const char *field, const char *value, size_t length)
 {
@@ -74,7 +65,8 @@ static int send_entry(const struct journal_entry *entry, bool is_last)
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         CLEANUP_CLOSE int fd = -1;
 
-        int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path());
+        int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+                              place_of("/run/systemd/journal/socket", "IAMLOGIN_JOURNAL_SOCKET"));
         if (length < 0 || (size_t) length >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -13,17 +13,6 @@
 
 enum { AT_SUM = 8, AT_COUNT = 12, AT_SIZE = 16, RECORD_HEADER = 8 };
 
-static bool is_sum(uint32_t sum, const uint8_t *bytes, size_t length)
-{
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-        /* A fuzzer can't guess sums: what lies behind them must hold without. */
-        (void) sum, (void) bytes, (void) length;
-        return true;
-#else
-        return sum == sum_of(bytes, length);
-#endif
-}
-
 int keys_file_check(const uint8_t *base, size_t size)
 {
         if (size < KEYS_FILE_HEADER || size > KEYS_FILE_MAX || size % 4 != 0 ||

@@ -10,23 +10,14 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "place.h"
 #include "protocol.h"
 #include "record.h"
 #include "snapshot.h"
 
-static const char *passwd_file(void)
-{
-#ifdef IAMLOGIN_TEST_PATHS
-        const char *test = secure_getenv("IAMLOGIN_PASSWD_FILE");
-        if (test != NULL)
-                return test;
-#endif
-        return "/etc/passwd";
-}
-
 int known_local(const char *name)
 {
-        FILE *file = fopen(passwd_file(), "re");
+        FILE *file = fopen(place_of("/etc/passwd", "IAMLOGIN_PASSWD_FILE"), "re");
         CLEANUP_FREE char *line = NULL;
         size_t size = 0, length = strlen(name);
         bool found = false;

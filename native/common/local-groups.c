@@ -10,17 +10,8 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "place.h"
 #include "root-list.h"
-
-static const char *group_file(void)
-{
-#ifdef IAMLOGIN_TEST_PATHS
-        const char *test = secure_getenv("IAMLOGIN_GROUP_FILE");
-        if (test != NULL)
-                return test;
-#endif
-        return "/etc/group";
-}
 
 static long long now_ms(void)
 {
@@ -46,7 +37,7 @@ uint32_t local_groups_read(uint32_t gids[LOCAL_GROUPS_MAX])
                 atomic_store(&absent_until_ms, now_ms() + 1000);
         if (r < 0)
                 return 0;
-        FILE *file = fopen(group_file(), "re");
+        FILE *file = fopen(place_of("/etc/group", "IAMLOGIN_GROUP_FILE"), "re");
         if (file == NULL)
                 return 0;
         while (count < LOCAL_GROUPS_MAX && getline(&line, &size, file) > 0) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "place.h"
 
 static const char *path_of(enum root_list which)
 {
@@ -20,12 +21,7 @@ static const char *path_of(enum root_list which)
                 [ROOT_LIST_SHARED_ACCOUNTS] = {"/etc/iamlogin/shared-accounts", "IAMLOGIN_SHARED_ACCOUNTS"},
                 [ROOT_LIST_IDS] = {"/etc/iamlogin/ids", "IAMLOGIN_IDS"},
         };
-#ifdef IAMLOGIN_TEST_PATHS
-        const char *test = secure_getenv(lists[which].test_variable);
-        if (test != NULL)
-                return test;
-#endif
-        return lists[which].path;
+        return place_of(lists[which].path, lists[which].test_variable);
 }
 
 int root_list_read(enum root_list which, char text[ROOT_LIST_MAX])

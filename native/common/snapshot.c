@@ -24,17 +24,6 @@ enum {
         RECORD_HEADER = 8,
 };
 
-static bool is_sum(uint32_t sum, const uint8_t *bytes, size_t length)
-{
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-        /* A fuzzer can't guess sums: what lies behind them must hold without. */
-        (void) sum, (void) bytes, (void) length;
-        return true;
-#else
-        return sum == sum_of(bytes, length);
-#endif
-}
-
 int snapshot_check(const uint8_t *base, size_t size)
 {
         if (size < SNAPSHOT_HEADER || size > SNAPSHOT_SIZE_MAX || memcmp(base, "IAMLDB1\n", 8) != 0 ||

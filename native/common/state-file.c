@@ -9,21 +9,12 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "place.h"
 #include "protocol.h"
-
-static const char *folder_path(void)
-{
-#ifdef IAMLOGIN_TEST_PATHS
-        const char *test = secure_getenv("IAMLOGIN_STATE_DIR");
-        if (test != NULL)
-                return test;
-#endif
-        return IAMLOGIN_STATE_DIR;
-}
 
 int state_file_path(const char *name, char *path, size_t size)
 {
-        int length = snprintf(path, size, "%s/%s", folder_path(), name);
+        int length = snprintf(path, size, "%s/%s", place_of(IAMLOGIN_STATE_DIR, "IAMLOGIN_STATE_DIR"), name);
 
         return length < 0 || (size_t) length >= size ? -ENAMETOOLONG : 0;
 }
@@ -44,7 +35,8 @@ int state_file_open(const char *name, struct statx *ret_file)
         int r = state_file_path(name, path, sizeof(path));
         if (r < 0)
                 return r;
-        if (statx(AT_FDCWD, folder_path(), 0, STATX_BASIC_STATS, &folder) < 0)
+        if (statx(AT_FDCWD, place_of(IAMLOGIN_STATE_DIR, "IAMLOGIN_STATE_DIR"), 0, STATX_BASIC_STATS,
+                  &folder) < 0)
                 return -errno;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &file) < 0)

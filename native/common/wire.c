@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "place.h"
 #include "protocol.h"
 
 enum { HEADER = 8, NS_PER_MS = 1000000 };
@@ -60,14 +61,9 @@ static int await(int fd, short events, int64_t deadline)
 
 static int socket_address(struct sockaddr_un *ret_address)
 {
-        const char *folder = IAMLOGIN_RUNTIME_DIR;
+        const char *folder = place_of(IAMLOGIN_RUNTIME_DIR, "IAMLOGIN_RUNTIME_DIR");
         int length;
 
-#ifdef IAMLOGIN_TEST_PATHS
-        const char *test = secure_getenv("IAMLOGIN_RUNTIME_DIR");
-        if (test != NULL)
-                folder = test;
-#endif
         memset(ret_address, 0, sizeof(*ret_address));
         ret_address->sun_family = AF_UNIX;
         length = snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "%s/%s", folder,

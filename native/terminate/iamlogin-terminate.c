@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "place.h"
 #include "processes.h"
 #include "root-list.h"
 #include "valid.h"
@@ -36,20 +37,10 @@ static const char help[] =
         "Example:\n"
         "  echo 1950171475 | iamlogin-terminate\n";
 
-static const char *passwd_file(void)
-{
-#ifdef IAMLOGIN_TEST_PATHS
-        const char *test = secure_getenv("IAMLOGIN_PASSWD_FILE");
-        if (test != NULL)
-                return test;
-#endif
-        return "/etc/passwd";
-}
-
 /* 1 local, 0 not, -errno: then nobody is ended. */
 static int is_local(uint32_t uid)
 {
-        FILE *file = fopen(passwd_file(), "re");
+        FILE *file = fopen(place_of("/etc/passwd", "IAMLOGIN_PASSWD_FILE"), "re");
         CLEANUP_FREE char *line = NULL;
         size_t size = 0;
         int found = 0;

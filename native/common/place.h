@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a file or socket is. Only what was compiled for tests may be told otherwise, by environment. */
+#pragma once
+
+#include <stdlib.h>
+
+static inline const char *place_of(const char *path, const char *test_variable)
+{
+#ifdef IAMLOGIN_TEST_PATHS
+        const char *test = secure_getenv(test_variable);
+        if (test != NULL)
+                return test;
+#endif
+        (void) test_variable;
+        return path;
+}
