@@ -181,9 +181,6 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     savedIsLost: lastKeys === undefined && saved !== undefined,
     onRead: keeper.read,
   })
-  store.subscribe((now, before) => {
-    if (now.generation !== before?.generation) keeper.directoryChanged()
-  })
   if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)
 
   const misses = createMissResolver({
@@ -247,57 +244,66 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     },
     source.calls,
   )
-  const server = await startServer({
-    path: paths.resolverSocket,
-    handle: createHandler({ store, misses, door, sessions, version: deps.version, clock }),
-    peerCredentials: deps.addon.peerCredentials,
-    ownUid: deps.ownUid,
-    clock,
-    log,
-    onRequest: (code, state) => {
-      metrics.requests.inc({
-        op: opNames.get(code) ?? 'unknown',
-        status: statusNames.get(state) ?? 'unknown',
-      })
-    },
-  })
-  const control = await startControl({
-    path: paths.controlSocket,
-    listen: config.metrics.listen,
-    registry: metrics.registry,
-    log,
-    parts: {
-      version: deps.version,
-      startedAt: clock.now(),
-      store,
-      source,
-      refresher,
-      keys,
-      misses,
-      missCallsPerMinute,
-      snapshot: publisher.last,
-      refreshMs: config.source.refreshMs,
-      now: clock.now,
-    },
-  }).catch(async (error: unknown) => {
-    // Nothing half started is left: the configuration of before must find its places free.
+  const open: { readonly close: () => Promise<void> }[] = []
+  /** From the outside in, what was begun is ended; nothing is written afterwards. */
+  const close = async (): Promise<void> => {
     stopWatching()
     await refresher.close()
-    await server.close()
+    // Whose sessions are being ended is seen to its end, with the sockets still there.
+    await watching
+    await Promise.all(open.map((each) => each.close()))
+    await keeper.close()
+    await publisher.close()
     await source.close()
-    throw error
-  })
-  return {
-    store,
-    firstRead: refresher.start(),
-    close: async () => {
-      stopWatching()
-      await refresher.close()
-      await Promise.all([server.close(), control.close()])
-      await keeper.flush()
-      await watching
-      await publisher.settled()
-      await source.close()
-    },
   }
+  try {
+    open.push(
+      await startServer({
+        path: paths.resolverSocket,
+        handle: createHandler({ store, misses, door, sessions, version: deps.version, clock }),
+        peerCredentials: deps.addon.peerCredentials,
+        ownUid: deps.ownUid,
+        clock,
+        log,
+        onRequest: (code, state) => {
+          metrics.requests.inc({
+            op: opNames.get(code) ?? 'unknown',
+            status: statusNames.get(state) ?? 'unknown',
+          })
+        },
+      }),
+    )
+    open.push(
+      await startControl({
+        path: paths.controlSocket,
+        listen: config.metrics.listen,
+        registry: metrics.registry,
+        log,
+        parts: {
+          version: deps.version,
+          startedAt: clock.now(),
+          store,
+          source,
+          refresher,
+          keys,
+          misses,
+          missCallsPerMinute,
+          snapshot: publisher.last,
+          refreshMs: config.source.refreshMs,
+          now: clock.now,
+        },
+      }),
+    )
+  } catch (error) {
+    // Nothing half started is left: the configuration of before must find its places free.
+    await close()
+    throw error
+  }
+  // Only now: a configuration that finds its places taken publishes nothing.
+  publisher.begin()
+  if (store.current() !== undefined) keeper.directoryChanged()
+  store.subscribe((now, before) => {
+    if (now.generation !== before?.generation) keeper.directoryChanged()
+  })
+  return { store, firstRead: refresher.start(), close }
 }

@@ -125,4 +125,5 @@ enum iamlogin_verdict {
  * local users', nobody's and the 16-bit "no id"; and the 32-bit "no id" and its neighbour. The
  * configuration allows ids.min no lower. */
 #define IAMLOGIN_ID_FLOOR 65536
+#define IAMLOGIN_ID_NONE16 65535
 #define IAMLOGIN_ID_NONE32 4294967295

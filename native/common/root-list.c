@@ -41,7 +41,11 @@ int root_list_read(enum root_list which, char text[ROOT_LIST_MAX])
                 ssize_t n = read(fd, text + length, ROOT_LIST_MAX - 1 - length);
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n <= 0)
+                if (n < 0) {
+                        text[0] = '\0';
+                        return -errno;
+                }
+                if (n == 0)
                         break;
                 length += (size_t) n;
         }

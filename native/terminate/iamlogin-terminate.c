@@ -21,7 +21,7 @@
 #include "root-list.h"
 #include "valid.h"
 
-enum { PATIENCE_MS = 2000, TRIES_MAX = 5 };
+enum { PATIENCE_MS = 2000, TRIES_MAX = 5, LOGIND_MS = 5000 };
 
 /* The configuration's defaults of ids.min and ids.max. */
 static const uint32_t IDS_MIN_DEFAULT = 1879048192, IDS_MAX_DEFAULT = 2147483647;
@@ -94,8 +94,7 @@ static void ask_logind(uint32_t uid)
         if (posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
             posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
             posix_spawn(&child, "/usr/bin/loginctl", &actions, NULL, command, environment) == 0)
-                while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-                        ;
+                (void) processes_await_child(child, LOGIND_MS);
         posix_spawn_file_actions_destroy(&actions);
 }
 
@@ -113,20 +112,21 @@ static int end_all(uint32_t uid)
         int count = owned + processes_signal_held(&held, SIGHUP);
         (void) processes_signal(uid, SIGTERM);
         (void) processes_signal(uid, SIGCONT);
-        (void) processes_await(uid, PATIENCE_MS);
-        ask_logind(uid);
+        int left = processes_await(uid, PATIENCE_MS);
         for (int tries = 0; tries < TRIES_MAX; tries++) {
                 (void) processes_signal_held(&held, SIGKILL);
-                if (processes_signal(uid, 0) == 0)
-                        return count;
-                /* Who forks faster than one can look is gone in one step; setuid programs are left. */
-                (void) processes_kill_at_once(uid);
-                int left = processes_signal(uid, SIGKILL);
+                if (left == 0)
+                        break;
+                left = processes_signal(uid, SIGKILL);
                 if (left < 0)
                         return left;
-                (void) processes_await(uid, left > 0 ? PATIENCE_MS : 0);
+                /* Who forks faster than one can look is gone in one step. */
+                (void) processes_kill_at_once(uid);
+                left = processes_await(uid, PATIENCE_MS / 2);
         }
-        return processes_signal(uid, 0) > 0 ? -EBUSY : count;
+        /* Last, for it may be slow: what is left of sessions and units in its books. */
+        ask_logind(uid);
+        return left > 0 ? -EBUSY : count;
 }
 
 /*

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "protocol.h"
 
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
@@ -26,7 +27,7 @@
 #define SYS_pidfd_open 434
 #endif
 
-enum { FILE_MAX = 4096, DEPTH_MAX = 64 };
+enum { FILE_MAX = 4096, DEPTH_MAX = 64, CHILD_MS = 1000 };
 
 enum whose {
         OWNED,         /* real, effective or saved uid */
@@ -39,6 +40,7 @@ struct process {
         uint32_t login_uid;
         pid_t parent;
         bool has_terminal;
+        bool is_over;             /* a zombie: nothing of it runs, and its parent may never look */
         unsigned long long start; /* ticks since boot */
 };
 
@@ -98,7 +100,9 @@ static int read_process(int folder, struct process *ret_process)
         at = strrchr(text, ')');
         if (at == NULL || strlen(at) < 4)
                 return -EBADMSG;
+        char state = at[2];
         at += 3;
+        long long threads = 0;
         /* Fields 4 to 22: parent, group, session, tty ... start time. */
         for (int field = 4; r == 0 && field <= 22; field++) {
                 r = read_number(&at, &number);
@@ -106,9 +110,12 @@ static int read_process(int folder, struct process *ret_process)
                         process.parent = (pid_t) number;
                 else if (field == 7)
                         process.has_terminal = number != 0;
+                else if (field == 20)
+                        threads = number;
                 else if (field == 22)
                         process.start = (unsigned long long) number;
         }
+        process.is_over = (state == 'Z' || state == 'X') && threads <= 1;
         if (r == 0)
                 *ret_process = process;
         return r;
@@ -153,6 +160,8 @@ static bool is_what_they_became(int proc, const struct process *process, uint32_
 
 static bool is_wanted(int proc, const struct process *process, uint32_t uid, enum whose whose)
 {
+        if (process->is_over)
+                return false;
         return whose == OWNED ? is_owned(process, uid) : is_what_they_became(proc, process, uid);
 }
 
@@ -171,8 +180,8 @@ static int take(int proc, const char *name, uint32_t uid, enum whose whose, stru
         if (folder < 0 || read_process(folder, &process) < 0 || !is_wanted(proc, &process, uid, whose))
                 return 0;
         CLEANUP_CLOSE int fd = (int) syscall(SYS_pidfd_open, held.pid, 0);
-        if (fd < 0 && errno != ENOSYS)
-                return 0; /* it ended */
+        if (fd < 0 && (errno == ESRCH || errno == EINVAL))
+                return 0; /* it ended; without pidfds, for any other reason, the start time must do */
         if (fd >= 0 && (read_process(folder, &process) < 0 || !is_wanted(proc, &process, uid, whose)))
                 return 0;
         held.start = process.start;
@@ -258,44 +267,60 @@ int processes_signal_held(const struct held *held, int signal_number)
         return count;
 }
 
-/*
- * kill(2) goes by the sender's real and effective uid: both must be theirs, or others' processes would
- * be hit, root's all. The saved one is the way back.
- */
-static int kill_as(uint32_t uid, uint32_t saved)
-{
-        if (setresuid(uid, uid, saved) < 0 || getuid() != uid || geteuid() != uid)
-                return -EPERM;
-        int r = kill(-1, SIGKILL) == 0 || errno == ESRCH ? 0 : -errno;
-        if (saved == uid)
-                return r;
-        if (setresuid(saved, saved, saved) < 0)
-                abort(); /* as somebody else than root nothing here makes sense */
-        return r;
-}
-
-int processes_kill_at_once(uint32_t uid)
-{
-        int status = 0;
-        pid_t child = fork();
-
-        /* No place for one more process: then it is done without one. */
-        if (child < 0)
-                return kill_as(uid, 0);
-        if (child == 0)
-                _exit(kill_as(uid, uid) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-                ;
-        /* One of theirs may have been faster with a signal to the child: the caller tries again. */
-        return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -EAGAIN;
-}
-
 static int64_t now_ms(void)
 {
         struct timespec now;
 
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int processes_await_child(pid_t child, int timeout_ms)
+{
+        int64_t until = now_ms() + timeout_ms;
+        const struct timespec pause = {.tv_nsec = 1000000};
+        int status = 0;
+
+        for (;;) {
+                pid_t ended = waitpid(child, &status, WNOHANG);
+                if (ended == child)
+                        return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -ECHILD;
+                if (ended < 0 && errno != EINTR)
+                        return -errno;
+                if (now_ms() >= until)
+                        break;
+                nanosleep(&pause, NULL);
+        }
+        (void) kill(child, SIGKILL);
+        (void) waitpid(child, &status, 0);
+        return -ETIMEDOUT;
+}
+
+/*
+ * kill(2) goes by the sender's real and effective uid, and by the target's real and saved one. So only
+ * the effective one is theirs: they can't signal this process back, and stop it half-way. The others
+ * are an id that is reserved and owns no process; as root's they would hit all of root's.
+ */
+static int kill_as(uint32_t uid)
+{
+        uid_t real, effective, saved;
+
+        if (setresuid(IAMLOGIN_ID_NONE16, uid, IAMLOGIN_ID_NONE16) < 0 ||
+            getresuid(&real, &effective, &saved) < 0 || real != IAMLOGIN_ID_NONE16 || effective != uid ||
+            saved != IAMLOGIN_ID_NONE16)
+                return -EPERM;
+        return kill(-1, SIGKILL) == 0 || errno == ESRCH ? 0 : -errno;
+}
+
+int processes_kill_at_once(uint32_t uid)
+{
+        pid_t child = fork();
+
+        if (child < 0)
+                return -errno;
+        if (child == 0)
+                _exit(kill_as(uid) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        return processes_await_child(child, CHILD_MS);
 }
 
 /* The first process that is left: its pidfd, -1 where the kernel has none, -2 when nobody is left. */

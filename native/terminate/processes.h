@@ -18,6 +18,9 @@ int processes_signal(uint32_t uid, int signal);
  */
 int processes_kill_at_once(uint32_t uid);
 
+/* Waits for a child of this process, at most timeout_ms, then kills it. 0 when it ended well, or -errno. */
+int processes_await_child(pid_t child, int timeout_ms);
+
 /* Waits until no process of the uid is left, at most timeout_ms; gives how many are. */
 int processes_await(uint32_t uid, int timeout_ms);
 

@@ -53,7 +53,7 @@ export type DoorDeps = {
   readonly local: () => LocalAccounts
   /** Has the source read for a name that is not in the directory. */
   readonly askMiss: (name: string) => Promise<'present' | 'absent' | 'unknown'>
-  readonly keys: Pick<KeyLookup, 'of' | 'sparingly' | 'known'>
+  readonly keys: Pick<KeyLookup, 'of' | 'sparingly' | 'known' | 'last'>
   /** How long a question may take; protocol.h's deadline leaves room for the way. */
   readonly budgetMs: number
   readonly requireMfa: boolean
@@ -233,9 +233,10 @@ export function createDoor(deps: DoorDeps): Door {
     const about = { linuxUser: user, uid: account.passwd.uid, person: account.user }
     if (expired(now)) return deny('source.offline', about, true)
     const answer = await deps.keys.of(account.user)
-    // As directory.db says without a resolver: who is known here comes in while the source is away.
+    // As directory.db says without a resolver: who is known here comes in while the source is away,
+    // unless what was read last is that no key is left.
     if (answer.status === 'unavail')
-      return deps.requireMfa
+      return deps.requireMfa || deps.keys.last(account.user)?.credentials.keys.length === 0
         ? deny('the source cannot be asked', about)
         : { ...allow(about), rule: 'access.groups, while keys cannot be asked for', stale: true }
     const flaw = flawOf(answer, deps.requireMfa)

@@ -8,8 +8,8 @@ export type KeyKeeper = {
   readonly read: (what: 'new' | 'changed' | 'same') => Promise<void>
   /** Who exists here, or who may share an account, is another now. */
   readonly directoryChanged: () => void
-  /** Writes what waits, and waits for it. */
-  readonly flush: () => Promise<void>
+  /** Writes what waits, and waits for it; nothing is written afterwards. */
+  readonly close: () => Promise<void>
 }
 
 /** Runs `write` one at a time; whoever asks meanwhile shares the next run. Never rejects. */
@@ -48,6 +48,7 @@ export function createKeyKeeper(deps: {
   const { clock, log } = deps
   let writtenAt = Number.NEGATIVE_INFINITY
   let waiting = false
+  let closed = false
 
   const tolerate = (write: () => Promise<void>, what: string) => async (): Promise<void> => {
     await write().catch((error: unknown) => {
@@ -72,13 +73,15 @@ export function createKeyKeeper(deps: {
 
   return {
     read: async (what) => {
+      if (closed) return
       if (what === 'changed') await write()
       else if (what === 'new' || clock.now() - writtenAt >= deps.confirmMs) soon()
     },
     directoryChanged: () => {
-      void publish()
+      if (!closed) void publish()
     },
-    flush: async () => {
+    close: async () => {
+      closed = true
       if (waiting) await write()
       // A write that a timer began must not be cut by the end of the process.
       await Promise.all([publish(), save()])

@@ -30,6 +30,8 @@ export type KeyLookup = {
   readonly sparingly: (user: SourceUser) => Promise<PersonKeys>
   /** What was read last and may still serve, unchecked; asks nobody. */
   readonly known: (user: SourceUser) => SavedCredentials | undefined
+  /** What was read last, however old it is, and be it still on its way to the disk. */
+  readonly last: (user: SourceUser) => SavedCredentials | undefined
   /** Forgets what is fresh, keeps the last known for an outage. Undefined: everyone. */
   readonly expire: (userId?: string) => void
   /** All that is known, for the disk; also what is told as soon as it is there. */
@@ -177,6 +179,9 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     told(countNewBodies(before?.credentials, credentials))
     const entry = { id: user.id, fetchedAt: clock.now(), credentials }
     if (isDoubtful(before, entry)) {
+      // Whosever the name is now, none of the keys of before is theirs any more.
+      if (before !== undefined && before.credentials.keys.length > 0)
+        await keep(before, { ...before, credentials: { ...before.credentials, keys: [] } })
       const identity = await deps.confirm(user)
       if (identity === 'another')
         return present(user, { ...entry, credentials: { keys: [] } }, false)
@@ -187,7 +192,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
         return fallBack(user, reason)
       }
     }
-    await keep(before, entry)
+    await keep(lastKnown(user.id), entry)
     return present(user, entry, false)
   }
 
@@ -259,6 +264,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   return {
     all,
     known,
+    last: ({ id }) => arriving.get(id) ?? lastKnown(id),
     of: (user) => ask(user, (each) => startFetch(each)),
     sparingly: (user) => ask(user, startSparingly),
     expire: (userId) => {

@@ -19,7 +19,9 @@ export function createBucket(deps: { readonly clock: Clock; readonly perMinute: 
 
   const fill = (): void => {
     const now = clock.now()
-    tokens = Math.min(perMinute, tokens + ((now - filledAt) / 60_000) * perMinute)
+    // A clock that was set back takes nothing away.
+    const elapsedMs = Math.max(0, now - filledAt)
+    tokens = Math.min(perMinute, tokens + (elapsedMs / 60_000) * perMinute)
     filledAt = now
   }
 

@@ -3,9 +3,15 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
+/** A zombie: nothing of it runs, and its parent may never look. */
+function isOver(status: string): boolean {
+  return /^State:\t[ZX]/m.test(status) && /^Threads:\t[01]$/m.test(status)
+}
+
 /** Real, effective and saved: a setuid program belongs to who started it, too. */
 async function ownersOf(folder: string): Promise<readonly number[]> {
   const status = await readFile(join(folder, 'status'), 'latin1')
+  if (isOver(status)) return []
   const match = /^Uid:\t(\d+)\t(\d+)\t(\d+)\t/m.exec(status)
   return match === null ? [] : match.slice(1).map(Number)
 }
@@ -27,8 +33,8 @@ export async function readLiveUids(proc = '/proc'): Promise<ReadonlySet<number>>
   for (const entry of entries.filter((name) => /^\d+$/.test(name))) {
     const folder = join(proc, entry)
     // hidepid=1 leaves only the owner to see, who is the effective one.
-    const owner = stat(folder).then(({ uid }) => [uid])
-    for (const found of await Promise.allSettled([owner, ownersOf(folder), loginOf(folder)]))
+    const owners = ownersOf(folder).catch(async () => [(await stat(folder)).uid])
+    for (const found of await Promise.allSettled([owners, loginOf(folder)]))
       // What fails ended while we looked, or is not of this kernel.
       if (found.status === 'fulfilled') for (const uid of found.value) uids.add(uid)
   }

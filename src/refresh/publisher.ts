@@ -13,10 +13,14 @@ export type Published = {
 }
 
 export type Publisher = {
+  /** From here on; what the store got before is published now. */
+  readonly begin: () => void
   /** The last one that is in place; null before the first. */
   readonly last: () => Published | null
   /** Waits for what is under way. */
   readonly settled: () => Promise<void>
+  /** Waits for what is under way; nothing is published afterwards. */
+  readonly close: () => Promise<void>
 }
 
 const retryMs = 10_000
@@ -43,6 +47,8 @@ export function createPublisher(deps: {
   let last: (Published & { readonly readAt: number }) | null = null
   let wanted: Current | undefined
   let running: Promise<void> | undefined
+  let begun = false
+  let closed = false
 
   const publish = async (current: Current): Promise<void> => {
     const { directory, index, generation, readAt, rules } = current
@@ -74,8 +80,9 @@ export function createPublisher(deps: {
   }
 
   const want = (current: Current): void => {
+    if (closed) return
     wanted = current
-    running ??= run()
+    if (begun) running ??= run()
   }
 
   deps.store.subscribe((now, before) => {
@@ -83,5 +90,17 @@ export function createPublisher(deps: {
     if (isTouch && last !== null && now.readAt - last.readAt < deps.confirmMs) return
     want(now)
   })
-  return { last: () => last, settled: () => running ?? Promise.resolve() }
+  const settled = (): Promise<void> => running ?? Promise.resolve()
+  return {
+    begin: () => {
+      begun = true
+      if (wanted !== undefined) running ??= run()
+    },
+    last: () => last,
+    settled,
+    close: () => {
+      closed = true
+      return settled()
+    },
+  }
 }

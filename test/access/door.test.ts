@@ -15,6 +15,7 @@ import {
   people,
   someKeys,
 } from '../support/access.ts'
+import type { SavedCredentials } from '../../src/keys/state.ts'
 import { fromAfar } from '../support/audit.ts'
 import { aUser, keysConfig } from '../support/builders.ts'
 
@@ -23,7 +24,11 @@ const budgetMs = 5_000
 
 function aDoor(options: { readonly requireMfa?: boolean } = {}) {
   const world = aWorld()
-  const state = { miss: 'absent' as 'present' | 'absent' | 'unknown', onMiss: () => undefined }
+  const state = {
+    miss: 'absent' as 'present' | 'absent' | 'unknown',
+    onMiss: () => undefined,
+    last: undefined as SavedCredentials | undefined,
+  }
   const sparingly: string[] = []
   const door = createDoor({
     view: world.view,
@@ -39,6 +44,7 @@ function aDoor(options: { readonly requireMfa?: boolean } = {}) {
         return world.keysOf(person)
       },
       known: (person) => world.known(person),
+      last: (person) => state.last ?? world.known(person),
     },
     budgetMs,
     requireMfa: options.requireMfa ?? false,
@@ -476,6 +482,13 @@ describe('account', () => {
         stale: true,
       },
     ])
+  })
+
+  it('refuses who had no key left when the source was asked last, however long ago', async () => {
+    const { enter, keys, state } = aDoor()
+    keys.set(alice.id, cannotSay)
+    state.last = { id: alice.id, fetchedAt: 0, credentials: { keys: [] } }
+    expect(await enter()).toMatchObject({ verdict: 'deny', rule: 'the source cannot be asked' })
   })
 
   it('does not know before there is a directory, or when the source cannot be asked', async () => {

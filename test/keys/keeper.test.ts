@@ -82,8 +82,19 @@ describe('createKeyKeeper', () => {
   it('writes at the end what waits', async () => {
     const { keeper, written } = aKeeper()
     await keeper.read('new')
-    await keeper.flush()
+    await keeper.close()
     expect(written).toContain('keys.db')
     expect(written).toContain('keys.json')
+  })
+
+  it('writes nothing over the files of whoever comes next', async () => {
+    const { keeper, written, clock } = aKeeper()
+    await keeper.close()
+    const before = written.length
+    await keeper.read('new')
+    await keeper.read('changed')
+    keeper.directoryChanged()
+    await clock.advance(60_000)
+    expect(written.length).toBe(before)
   })
 })

@@ -4,6 +4,19 @@ import { createBucket } from '../../src/platform/bucket.ts'
 import { aClock } from '../support/builders.ts'
 
 describe('createBucket', () => {
+  it('loses nothing when the clock is set back', () => {
+    let now = 10_000_000
+    const bucket = createBucket({
+      perMinute: 60,
+      clock: { now: () => now, after: () => () => undefined },
+    })
+    now -= 3_600_000
+    expect(bucket.left()).toBe(60)
+    expect(bucket.take(60)).toBe(true)
+    now += 60_000
+    expect(bucket.left()).toBe(60)
+  })
+
   it('gives all or nothing, and fills again in a minute', async () => {
     const clock = aClock()
     const bucket = createBucket({ clock, perMinute: 10 })

@@ -8,7 +8,7 @@ import { createPublisher } from '../../src/refresh/publisher.ts'
 import { createStore } from '../../src/refresh/store.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
-function aPublisher() {
+function aPublisher(begun = true) {
   const clock = aClock()
   const store = createStore(1)
   const files: Buffer[] = []
@@ -26,6 +26,7 @@ function aPublisher() {
       return Promise.resolve()
     },
   })
+  if (begun) publisher.begin()
   const replace = (names: readonly string[]): void => {
     const source = aSource(names.map((name) => aUser({ name })))
     const rules = someRules()
@@ -37,6 +38,28 @@ function aPublisher() {
 }
 
 describe('createPublisher', () => {
+  it('publishes nothing before it is told to begin, then what there is', async () => {
+    const { publisher, files, replace } = aPublisher(false)
+    replace(['alice'])
+    await publisher.settled()
+    expect(files).toEqual([])
+    publisher.begin()
+    await publisher.settled()
+    expect(files).toHaveLength(1)
+  })
+
+  it('publishes nothing once it is closed, not even what failed before', async () => {
+    const { publisher, files, replace, disk, clock } = aPublisher()
+    disk.full = true
+    replace(['alice'])
+    await publisher.close()
+    disk.full = false
+    replace(['bob'])
+    await clock.advance(60_000)
+    await publisher.settled()
+    expect(files).toEqual([])
+  })
+
   it('publishes each directory, with the time of its read and what the door needs', async () => {
     const { publisher, files, replace, clock } = aPublisher()
     replace(['alice'])

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startMachine, type Machine } from '../support/machine.ts'
 
 const [hers, his, locals] = [1_950_171_475, 1_950_171_476, 1_950_171_477]
@@ -74,7 +74,8 @@ describe('iamlogin-terminate', () => {
     const ended = once(family, 'exit')
     expect(await terminate(`${hers}\n`)).toMatch(/^ended [1-9]\d*\n$/)
     await ended
-    expect(machine.run(`pgrep -u ${hers}`).stdout).toBe('')
+    // Zombies, until somebody has looked at them.
+    await vi.waitUntil(() => machine.run(`pgrep -u ${hers}`).stdout === '', { timeout: 10_000 })
   })
 
   it('ends who forks faster than one can look', async () => {
@@ -82,7 +83,8 @@ describe('iamlogin-terminate', () => {
     const ended = once(bomb, 'exit')
     expect(await terminate(`${hers}\n`)).toMatch(/^ended \d+\n$/)
     await ended
-    expect(machine.run(`pgrep -u ${hers}`).stdout).toBe('')
+    // Zombies, until somebody has looked at them.
+    await vi.waitUntil(() => machine.run(`pgrep -u ${hers}`).stdout === '', { timeout: 10_000 })
   })
 
   it('has nothing to do where nobody lives', async () => {
