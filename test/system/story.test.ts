@@ -145,6 +145,21 @@ file = "/var/log/iamlogin/audit.ndjson"
     expect((await run('alice', first.path, 'true')).code).toBe(0)
   })
 
+  it('opens nothing by a key that she put in ~/.ssh, where the drop-in says so', async () => {
+    const planted = makeKey(folder, 'planted', 'ed25519')
+    const plant = `mkdir -p -m 700 .ssh && echo '${planted.publicKey}' > .ssh/authorized_keys`
+    expect((await run('alice', first.path, plant)).code).toBe(0)
+    expect((await run('alice', planted.path, 'true')).code).toBe(0)
+    // The drop-in's own lines, without their marks.
+    const dropIn = '/etc/ssh/sshd_config.d/50-iamlogin.conf'
+    await container.must(
+      `sed -i -E 's/^# (Match Group |  AuthorizedKeysFile none)/\\1/' ${dropIn} && sshd -t && systemctl reload ssh`,
+    )
+    await until(async () => (await run('alice', planted.path, 'true')).code === 255)
+    expect((await run('alice', first.path, 'rm .ssh/authorized_keys')).code).toBe(0)
+    expect((await run('ec2-user', first.path, 'true')).code).toBe(0)
+  })
+
   it('ends her live session, with what she started and became, when she leaves the group', async () => {
     const session = await visits.stay('alice', first.path)
     session.stdin?.write('nohup setsid sleep 4711 >/dev/null 2>&1 &\nsudo -n sleep 4712\n')
@@ -212,12 +227,13 @@ file = "/var/log/iamlogin/audit.ndjson"
     ])
       expect(actions).toContain(action)
     const opened = hers.filter(({ action }) => action === 'session-open')
+    // The key that she put there herself shows by having no id of IAM's.
+    expect(opened.filter(({ keyId }) => keyId === undefined)).toHaveLength(1)
     for (const each of opened)
       expect(each).toMatchObject({
         person: 'Alice',
         arn: 'arn:aws:iam::123456789012:user/Alice',
         fingerprint: expect.stringMatching(/^SHA256:/) as string,
-        keyId: expect.stringMatching(/./) as string,
         ip: '127.0.0.1',
       })
     const begun = hers.filter(({ action }) => action === 'session-open' || action === 'sudo')
