@@ -99,6 +99,7 @@ const statusNames = new Map<number, string>(
 /** Starts a resolver: serves what the last run knew at once, then reads the source. */
 export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const { config, paths, clock, log, audit } = deps
+  const { offlineMs, missCallsPerMinute } = config.source
   const local = createLocalAccounts()
   const stateFile = createStateFile(paths.stateDir, inTurns)
   const keysFile = createKeysFile(paths.stateDir)
@@ -113,14 +114,14 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   let onRead: (before: Directory | undefined) => void = () => undefined
   const source = createThreadedSource(config, await createSource(config, { bodies }))
   // Files that say when the source was read last need not be written at each read.
-  const confirmMs = Math.min(confirmMaxMs, config.source.offlineMs / 10)
+  const confirmMs = Math.min(confirmMaxMs, offlineMs / 10)
   const store = createStore(Math.floor(clock.now() / 1000))
   const publisher = createPublisher({
     store,
     clock,
     log,
     work: inTurns,
-    offlineMs: config.source.offlineMs,
+    offlineMs,
     confirmMs,
     publish: (bytes) => publishSnapshot(paths.stateDir, bytes),
   })
@@ -142,7 +143,6 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       onRead(before)
     },
   })
-  const { offlineMs } = config.source
   const keeper = createKeyKeeper({
     save: () => keysFile.save(keys.all()),
     publish: async () => {
@@ -161,7 +161,6 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     delayMs: keysSaveDelayMs,
     confirmMs,
   })
-  const { missCallsPerMinute } = config.source
   const bucket = createBucket({ clock, perMinute: missCallsPerMinute })
   const keys = createKeyLookup({
     fetchCredentials: source.fetchCredentials,
@@ -198,7 +197,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     keys,
     budgetMs: doorBudgetMs,
     requireMfa: config.access.requireMfa,
-    offlineMs: config.source.offlineMs,
+    offlineMs,
     clock,
     audit,
   })

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "place.h"
 #include "protocol.h"
 #include "record.h"
@@ -54,13 +54,10 @@ static int skip_gids(struct reader *payload)
 
 static bool is_fresh(const struct snapshot *snapshot)
 {
-        struct timespec now;
-        int64_t read_at_ms;
+        int64_t now_ms = clock_ms(CLOCK_REALTIME), read_at_ms;
         uint64_t offline_ms;
 
         snapshot_times(snapshot, &read_at_ms, &offline_ms);
-        clock_gettime(CLOCK_REALTIME, &now);
-        int64_t now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
         /* A clock that was set back makes nobody older. */
         int64_t age_ms = now_ms > read_at_ms ? now_ms - read_at_ms : 0;
         return (uint64_t) age_ms <= offline_ms;

@@ -7,19 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "place.h"
 #include "root-list.h"
-
-static long long now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-        return (long long) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 uint32_t local_groups_read(uint32_t gids[LOCAL_GROUPS_MAX])
 {
@@ -30,11 +22,11 @@ uint32_t local_groups_read(uint32_t gids[LOCAL_GROUPS_MAX])
         size_t size = 0;
         uint32_t count = 0;
 
-        if (now_ms() < atomic_load(&absent_until_ms))
+        if (clock_ms(CLOCK_MONOTONIC_COARSE) < atomic_load(&absent_until_ms))
                 return 0;
         int r = root_list_read(ROOT_LIST_LOCAL_GROUPS, list);
         if (r == -ENOENT)
-                atomic_store(&absent_until_ms, now_ms() + 1000);
+                atomic_store(&absent_until_ms, clock_ms(CLOCK_MONOTONIC_COARSE) + 1000);
         if (r < 0)
                 return 0;
         FILE *file = fopen(place_of("/etc/group", "IAMLOGIN_GROUP_FILE"), "re");

@@ -19,9 +19,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "protocol.h"
 #include "state-file.h"
 
@@ -125,20 +125,12 @@ static int enter(void)
         return NONE;
 }
 
-static long long now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-        return (long long) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* A file put in place by hand supersedes nothing: look once a second. */
 static bool is_replaced(const struct slot *slot)
 {
         char path[STATE_PATH_MAX];
         struct statx file;
-        long long now = now_ms();
+        long long now = clock_ms(CLOCK_MONOTONIC_COARSE);
 
         if (now - atomic_load(&checked_at_ms) < 1000)
                 return false;

@@ -7,22 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fingerprint.h"
 #include "journal.h"
 #include "keys-file.h"
 #include "known.h"
 #include "line.h"
 #include "protocol.h"
-
-static int64_t now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static const char *reason_of(int r)
 {
@@ -109,7 +101,7 @@ static int print_known(const struct question *question, struct known_keys *keys,
 {
         bool wants_one = question->blob[0] != '\0', is_stale = false;
         struct known_key key;
-        int64_t now = now_ms();
+        int64_t now = clock_ms(CLOCK_REALTIME);
         uint32_t printed = 0;
         int r;
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "protocol.h"
 
 #ifndef SYS_pidfd_send_signal
@@ -267,17 +268,9 @@ int processes_signal_held(const struct held *held, int signal_number)
         return count;
 }
 
-static int64_t now_ms(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int processes_await_child(pid_t child, int timeout_ms)
 {
-        int64_t until = now_ms() + timeout_ms;
+        int64_t until = clock_ms(CLOCK_MONOTONIC) + timeout_ms;
         const struct timespec pause = {.tv_nsec = 1000000};
         int status = 0;
 
@@ -287,7 +280,7 @@ int processes_await_child(pid_t child, int timeout_ms)
                         return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -ECHILD;
                 if (ended < 0 && errno != EINTR)
                         return -errno;
-                if (now_ms() >= until)
+                if (clock_ms(CLOCK_MONOTONIC) >= until)
                         break;
                 nanosleep(&pause, NULL);
         }
@@ -342,10 +335,10 @@ static int first_left(uint32_t uid)
 
 int processes_await(uint32_t uid, int timeout_ms)
 {
-        int64_t until = now_ms() + timeout_ms;
+        int64_t until = clock_ms(CLOCK_MONOTONIC) + timeout_ms;
 
         for (;;) {
-                int64_t left = until - now_ms();
+                int64_t left = until - clock_ms(CLOCK_MONOTONIC);
                 int fd = first_left(uid);
                 if (fd == -2)
                         return 0;

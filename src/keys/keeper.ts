@@ -8,7 +8,7 @@ export type KeyKeeper = {
   readonly read: (what: 'new' | 'changed' | 'same') => Promise<void>
   /** Who exists here, or who may share an account, is another now. */
   readonly directoryChanged: () => void
-  /** Writes what waits, and waits for it; nothing is written afterwards. */
+  /** Writes what is known a last time; nothing is written afterwards. */
   readonly close: () => Promise<void>
 }
 
@@ -82,9 +82,8 @@ export function createKeyKeeper(deps: {
     },
     close: async () => {
       closed = true
-      if (waiting) await write()
-      // A write that a timer began must not be cut by the end of the process.
-      await Promise.all([publish(), save()])
+      // After one that a timer began, which must not be cut by the end of the process.
+      await write()
     },
   }
 }

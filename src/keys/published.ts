@@ -5,6 +5,7 @@ import type { DirectoryIndex } from '../directory/lookup.ts'
 import { pace, type Steps } from '../directory/steps.ts'
 import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import { createOutput, type Output } from '../snapshot/output.ts'
+import { beginRecord, endRecord } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
 import type { SavedCredentials } from './state.ts'
@@ -24,7 +25,6 @@ export type PublishedInput = {
 }
 
 const headerSize = 32
-const recordHeader = 8
 const kind = { person: 0, shared: 1 } as const
 
 type KnownKey = {
@@ -57,10 +57,7 @@ function writeRecord(
   account: { readonly name: string; readonly uid: number; readonly kind: number },
   keys: readonly KnownKey[],
 ): void {
-  const start = out.at()
-  out.skip(recordHeader)
-  out.str(account.name)
-  out.u32(account.uid)
+  const offset = beginRecord(out, account.name, account.uid)
   out.u32(account.kind)
   out.u32(keys.length)
   for (const { until, line, id, owner } of keys) {
@@ -71,11 +68,7 @@ function writeRecord(
     out.str(owner.id)
     out.str(owner.arn)
   }
-  const end = out.at()
-  out.align()
-  const bytes = out.bytes()
-  bytes.writeUInt32LE(end - start - recordHeader, start + 4)
-  bytes.writeUInt32LE(sumOf(bytes, start + 4, end), start)
+  endRecord(out, offset)
 }
 
 /** The whole file, in steps. People of whom no key is known are not in it. */

@@ -3,6 +3,7 @@ import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, DirectoryRules } from '../directory/types.ts'
 import { finish, pace, type Steps } from '../directory/steps.ts'
 import { createOutput, type Output } from './output.ts'
+import { beginRecord, endRecord, recordHeader } from './record.ts'
 import { sumOf } from './sum.ts'
 
 export type SnapshotInput = {
@@ -19,7 +20,6 @@ export type SnapshotInput = {
 }
 
 export const headerSize = 128
-const recordHeader = 8
 /** Offset of the one word that changes after the file was published. */
 export const supersededOffset = 8
 
@@ -38,22 +38,10 @@ function entriesFor(count: number): Entries {
   }
 }
 
-/** Begins a record with what all kinds begin with, and gives its offset. */
-function beginRecord(out: Output, name: string, id: number): number {
-  const offset = out.at()
-  out.skip(recordHeader)
-  out.str(name)
-  out.u32(id)
-  return offset
-}
-
-/** Pads and sums the record that began at `offset`, and notes it as the index-th. */
-function endRecord(out: Output, offset: number, entries: Entries, index: number): void {
-  const end = out.at()
-  out.align()
+/** Ends the record that began at `offset`, and notes it as the index-th. */
+function noteRecord(out: Output, offset: number, entries: Entries, index: number): void {
+  endRecord(out, offset)
   const bytes = out.bytes()
-  bytes.writeUInt32LE(end - offset - recordHeader, offset + 4)
-  bytes.writeUInt32LE(sumOf(bytes, offset + 4, end), offset)
   const nameAt = offset + recordHeader + 2
   const idAt = nameAt + bytes.readUInt16LE(nameAt - 2)
   entries.offsets[index] = offset
@@ -75,7 +63,7 @@ function* writeUsers(out: Output, { directory, index }: SnapshotInput): Steps<En
     for (const each of gids) out.u32(each)
     out.str(user.id)
     out.str(user.arn)
-    endRecord(out, offset, entries, at)
+    noteRecord(out, offset, entries, at)
     if (due()) yield
   }
   return entries
@@ -91,7 +79,7 @@ function* writeGroups(out: Output, { directory }: SnapshotInput): Steps<Entries>
       out.str(member)
       if (due()) yield
     }
-    endRecord(out, offset, entries, at)
+    noteRecord(out, offset, entries, at)
     if (due()) yield
   }
   return entries
@@ -99,7 +87,7 @@ function* writeGroups(out: Output, { directory }: SnapshotInput): Steps<Entries>
 
 function writeStrangers(out: Output, names: readonly string[]): Entries {
   const entries = entriesFor(names.length)
-  for (const [at, name] of names.entries()) endRecord(out, beginRecord(out, name, 0), entries, at)
+  for (const [at, name] of names.entries()) noteRecord(out, beginRecord(out, name, 0), entries, at)
   return entries
 }
 
