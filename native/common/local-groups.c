@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "clock.h"
+#include "decimal.h"
 #include "place.h"
 #include "root-list.h"
 
@@ -35,13 +35,14 @@ uint32_t local_groups_read(uint32_t gids[LOCAL_GROUPS_MAX])
         while (count < LOCAL_GROUPS_MAX && getline(&line, &size, file) > 0) {
                 const char *name_end = strchr(line, ':');
                 const char *password_end = name_end == NULL ? NULL : strchr(name_end + 1, ':');
-                char *end = NULL;
+                uint32_t gid;
                 if (password_end == NULL || name_end == line || line[0] == '#' ||
                     !root_list_has(list, line, (size_t) (name_end - line)))
                         continue;
-                unsigned long gid = strtoul(password_end + 1, &end, 10);
-                if (end != password_end + 1 && *end == ':' && gid > 0 && gid < UINT32_MAX)
-                        gids[count++] = (uint32_t) gid;
+                const char *at = password_end + 1;
+                if (decimal_read_id_as_libc(&at, at + strlen(at), &gid) == 0 && *at == ':' && gid > 0 &&
+                    gid < UINT32_MAX)
+                        gids[count++] = gid;
         }
         fclose(file);
         return count;

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 
 #include "alone.h"
+#include "decimal.h"
 #include "known.h"
 #include "line.h"
 #include "protocol.h"
@@ -37,20 +38,6 @@ static const char help[] =
         "\n"
         "Exit status: 0 answered (also: no key), 1 the resolver could not say, 2 wrong usage.\n"
         "To see what a user has: iamlogin keys USER\n";
-
-static int parse_uid(const char *text, uint32_t *ret_uid)
-{
-        char *end;
-
-        if (text[0] < '0' || text[0] > '9')
-                return -EINVAL;
-        errno = 0;
-        unsigned long value = strtoul(text, &end, 10);
-        if (errno != 0 || *end != '\0' || value > UINT32_MAX)
-                return -EINVAL;
-        *ret_uid = (uint32_t) value;
-        return 0;
-}
 
 static int print_keys(struct reader *reader)
 {
@@ -152,7 +139,7 @@ int main(int argc, char **argv)
                 return EXIT_SUCCESS;
         }
         struct question question = {.type = argc == 5 ? argv[3] : "", .blob = argc == 5 ? argv[4] : ""};
-        if ((argc != 3 && argc != 5) || parse_uid(argv[2], &question.uid) < 0) {
+        if ((argc != 3 && argc != 5) || decimal_u32(argv[2], strlen(argv[2]), &question.uid) < 0) {
                 fputs(help, stderr);
                 return EXIT_USAGE;
         }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "decimal.h"
 #include "place.h"
 #include "processes.h"
 #include "root-list.h"
@@ -48,14 +49,13 @@ static int is_local(uint32_t uid)
         if (file == NULL)
                 return -errno;
         while (getline(&line, &size, file) > 0) {
-                unsigned long id;
-                char *name = strchr(line, ':');
-                char *password = name == NULL ? NULL : strchr(name + 1, ':');
-                char *end = NULL;
+                uint32_t id;
+                const char *name = strchr(line, ':');
+                const char *password = name == NULL ? NULL : strchr(name + 1, ':');
                 if (password == NULL)
                         continue;
-                id = strtoul(password + 1, &end, 10);
-                if (end != password + 1 && *end == ':' && id == uid)
+                const char *at = password + 1;
+                if (decimal_read_id_as_libc(&at, at + strlen(at), &id) == 0 && *at == ':' && id == uid)
                         found = 1;
         }
         fclose(file);
@@ -65,16 +65,11 @@ static int is_local(uint32_t uid)
 static int read_uid(uint32_t *ret_uid)
 {
         char line[16] = "";
-        char *end = NULL;
 
-        if (fgets(line, sizeof(line), stdin) == NULL || line[0] < '0' || line[0] > '9')
+        if (fgets(line, sizeof(line), stdin) == NULL)
                 return -EINVAL;
-        errno = 0;
-        unsigned long long uid = strtoull(line, &end, 10);
-        if (errno != 0 || *end != '\n' || uid > UINT32_MAX)
-                return -EINVAL;
-        *ret_uid = (uint32_t) uid;
-        return 0;
+        size_t length = strcspn(line, "\n");
+        return line[length] == '\n' ? decimal_u32(line, length, ret_uid) : -EINVAL;
 }
 
 /* logind ends what signals to the user's own processes leave: scopes, the user's manager. */
@@ -135,8 +130,9 @@ static int end_all(uint32_t uid)
  */
 static int read_range(uint32_t *ret_min, uint32_t *ret_max)
 {
-        char list[ROOT_LIST_MAX], *end = NULL;
+        char list[ROOT_LIST_MAX];
         const char *at = list;
+        uint32_t min, max;
 
         *ret_min = IDS_MIN_DEFAULT;
         *ret_max = IDS_MAX_DEFAULT;
@@ -149,16 +145,13 @@ static int read_range(uint32_t *ret_min, uint32_t *ret_max)
         }
         if (*at == '\0')
                 return 0;
-        if (*at < '0' || *at > '9')
+        size_t first = strcspn(at, "-\n");
+        const char *last = at + first + 1;
+        if (at[first] != '-' || decimal_u32(at, first, &min) < 0 ||
+            decimal_u32(last, strcspn(last, "\n"), &max) < 0 || min > max)
                 return -EBADMSG;
-        unsigned long long min = strtoull(at, &end, 10);
-        if (*end != '-' || end[1] < '0' || end[1] > '9')
-                return -EBADMSG;
-        unsigned long long max = strtoull(end + 1, &end, 10);
-        if ((*end != '\n' && *end != '\0') || min > max || max > UINT32_MAX)
-                return -EBADMSG;
-        *ret_min = (uint32_t) min;
-        *ret_max = (uint32_t) max;
+        *ret_min = min;
+        *ret_max = max;
         return 0;
 }
 

@@ -2,7 +2,6 @@
 /* Part of iamlogin-terminate, which runs as root. */
 #include "processes.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +18,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "decimal.h"
 #include "protocol.h"
 
 #ifndef SYS_pidfd_send_signal
@@ -61,14 +61,15 @@ static int read_text(int folder, const char *name, char text[FILE_MAX])
 /* The next decimal number; moves on behind it. */
 static int read_number(const char **text, long long *ret_number)
 {
-        char *end = NULL;
+        const char *at = *text + strspn(*text, " \t\n");
+        bool negative = *at == '-';
+        uint64_t number;
 
-        errno = 0;
-        long long number = strtoll(*text, &end, 10);
-        if (end == *text || errno != 0)
+        at += negative;
+        if (decimal_read_u64(&at, at + strlen(at), &number) < 0 || number > INT64_MAX)
                 return -EBADMSG;
-        *text = end;
-        *ret_number = number;
+        *text = at;
+        *ret_number = negative ? -(long long) number : (long long) number;
         return 0;
 }
 
@@ -172,10 +173,13 @@ static bool is_wanted(int proc, const struct process *process, uint32_t uid, enu
  */
 static int take(int proc, const char *name, uint32_t uid, enum whose whose, struct held_process *ret_process)
 {
-        struct held_process held = {.pid = (pid_t) strtol(name, NULL, 10), .fd = -1};
         struct process process = {.parent = 0};
+        uint32_t pid;
 
-        if (!isdigit((unsigned char) name[0]) || held.pid <= 1 || held.pid == getpid())
+        if (decimal_u32(name, strlen(name), &pid) < 0 || pid > INT32_MAX)
+                return 0;
+        struct held_process held = {.pid = (pid_t) pid, .fd = -1};
+        if (held.pid <= 1 || held.pid == getpid())
                 return 0;
         CLEANUP_CLOSE int folder = open_process(proc, held.pid);
         if (folder < 0 || read_process(folder, &process) < 0 || !is_wanted(proc, &process, uid, whose))
