@@ -2,12 +2,15 @@
 // iamlogin: argv -> one command, its exit code; nothing else.
 import { Command, CommanderError } from 'commander'
 import { audit } from './cli/audit-command.ts'
-import { configCheck, configGrants, configShow, policy } from './cli/config-commands.ts'
+import { configCheck, configGrants, configShow } from './cli/config-commands.ts'
 import { explain, groups, keys, refresh, status, users } from './cli/directory-commands.ts'
+import { policy } from './cli/policy-command.ts'
 import type { Output } from './cli/print.ts'
 import { createAsk } from './cli/resolver-client.ts'
 import { pathsFrom } from './config/paths.ts'
 import { ConfigError, ResolverError, UsageError } from './errors.ts'
+import { hostFacts } from './platform/host-facts.ts'
+import { createLocalAccounts } from './platform/local-accounts.ts'
 import { packageVersion } from './platform/version.ts'
 
 const paths = pathsFrom(process.env)
@@ -105,10 +108,11 @@ command(
   config,
   'check',
   {
-    summary: 'validate the configuration without starting anything',
+    summary:
+      'validate the configuration without starting anything, and tell what of it this host lacks',
     example: 'iamlogin config check',
   },
-  (output) => configCheck(output, paths.config),
+  (output) => configCheck(output, paths.config, hostFacts(createLocalAccounts()())),
 )
 command(
   config,
@@ -152,11 +156,17 @@ command(
   program,
   'policy',
   {
-    summary: 'the least IAM policy for what the configuration uses',
+    summary:
+      'the least IAM policy for what the configuration uses; with source.assume_role three: of the host, of that role, and whom that role trusts',
     example: 'iamlogin policy > policy.json',
   },
-  (output) => policy(output, paths.config),
-)
+  (output, _args, options) =>
+    policy(output, {
+      file: paths.config,
+      document: typeof options['document'] === 'string' ? options['document'] : undefined,
+      region: process.env['AWS_REGION'],
+    }),
+).option('--document <name>', 'host, role or trust: only that one of source.assume_role')
 
 try {
   await program.parseAsync()
