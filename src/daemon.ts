@@ -6,7 +6,8 @@ import { Command } from 'commander'
 import { createAudit } from './audit/create.ts'
 import { toEcs } from './audit/ecs.ts'
 import type { Config } from './config/config.ts'
-import { loadConfig } from './config/load.ts'
+import { findOnHost } from './config/host-check.ts'
+import { loadConfig, type LoadedConfig } from './config/load.ts'
 import { pathsFrom, type Paths } from './config/paths.ts'
 import type { Cloud } from './directory/types.ts'
 import { ConfigError, ResolverError } from './errors.ts'
@@ -15,6 +16,9 @@ import type { Notifier } from './notify/notifier.ts'
 import { loadAddon } from './platform/addon.ts'
 import { systemClock } from './platform/clock.ts'
 import { grantsOf, missingGrants } from './platform/grants.ts'
+import { hostFacts } from './platform/host-facts.ts'
+import { createLocalAccounts } from './platform/local-accounts.ts'
+import type { Log } from './platform/log.ts'
 import { createLogger } from './platform/logger.ts'
 import { createNotify } from './platform/notify.ts'
 import { readLiveUids } from './platform/processes.ts'
@@ -66,6 +70,14 @@ function explain(error: unknown): string {
 }
 
 type Prepared = { readonly config: Config; readonly notifiers: readonly Notifier[] }
+
+/** As loadConfig; tells in the log what this host lacks of what the configuration names. */
+function load(file: string, log: Log): LoadedConfig {
+  const loaded = loadConfig(file)
+  const facts = hostFacts(createLocalAccounts()())
+  for (const { message } of findOnHost(loaded, facts)) log.warn({}, message)
+  return loaded
+}
 
 async function run(): Promise<void> {
   const { config: file, logLevel } = options()
@@ -139,7 +151,7 @@ async function run(): Promise<void> {
     }
   }
 
-  let loaded = await prepare(loadConfig(paths.config))
+  let loaded = await prepare(load(paths.config, log))
   let resolver = await start(loaded)
   let changing: Promise<void> = Promise.resolve()
   const announce = (): void => {
@@ -150,7 +162,7 @@ async function run(): Promise<void> {
   const reload = async (): Promise<void> => {
     let next: Prepared
     try {
-      next = await prepare(loadConfig(paths.config))
+      next = await prepare(load(paths.config, log))
     } catch (error) {
       log.error(
         { err: error },

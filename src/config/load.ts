@@ -6,19 +6,31 @@ import { parse, TomlError } from 'smol-toml'
 import type { z } from 'zod'
 import { ConfigError } from '../errors.ts'
 import type { Config } from './config.ts'
-import { configSchema, type RawConfig } from './schema.ts'
+import { configDefaults, configSchema, type RawConfig } from './schema.ts'
 import { lineOf, type TomlPath } from './toml-lines.ts'
 
 /** Where a value comes from: a file and its line, or the default. */
 export type Origin = { readonly file: string; readonly line: number } | 'default'
 
-export type ConfigRow = { readonly key: string; readonly value: unknown; readonly origin: Origin }
+export type ConfigRow = {
+  readonly key: string
+  /** As it is written in TOML; null for a key that is not set and has no default. */
+  readonly value: unknown
+  readonly origin: Origin
+}
 
 export type LoadedConfig = {
   readonly config: Config
   /** Every key with its value and origin, in the order of the schema. */
   readonly rows: readonly ConfigRow[]
   readonly files: readonly string[]
+  /** Files in conf.d that are not read, for their names do not end in .toml. */
+  readonly ignored: readonly string[]
+}
+
+/** "FILE:LINE", or "default". */
+export function originText(origin: Origin): string {
+  return origin === 'default' ? 'default' : `${origin.file}:${origin.line}`
 }
 
 type Table = { readonly [key: string]: unknown }
@@ -34,6 +46,10 @@ function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+function isDenied(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EACCES'
+}
+
 function readConfigFile(name: string): ConfigFile {
   let text: string
   try {
@@ -46,7 +62,9 @@ function readConfigFile(name: string): ConfigFile {
   } catch (error) {
     if (error instanceof ConfigError) throw error
     throw new ConfigError('config_unreadable', `reading ${name}: ${message(error)}`, {
-      hint: 'write the file (the README shows one) or name another one in IAMLOGIN_CONFIG',
+      hint: isDenied(error)
+        ? `let the user iamlogin read it: chgrp iamlogin ${name} && chmod g+r ${name}`
+        : 'write the file (the README shows one) or name another one in IAMLOGIN_CONFIG',
       cause: error,
     })
   }
@@ -56,17 +74,20 @@ function readConfigFile(name: string): ConfigFile {
     if (!(error instanceof TomlError)) throw error
     const [reason = 'no TOML'] = error.message.split('\n')
     throw new ConfigError('config_syntax', `${name}:${error.line}:${error.column}: ${reason}`, {
-      hint: 'mend the TOML syntax on that line: https://toml.io/en/v1.0.0',
+      hint: 'fix the TOML syntax on that line: https://toml.io/en/v1.0.0',
       cause: error,
     })
   }
 }
 
-function listFiles(main: string): readonly string[] {
+function listFiles(main: string): {
+  readonly files: readonly string[]
+  readonly ignored: readonly string[]
+} {
   const folder = join(dirname(main), 'conf.d')
   let names: readonly string[] = []
   try {
-    names = readdirSync(folder).filter((name) => name.endsWith('.toml'))
+    names = readdirSync(folder).toSorted()
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT'))
       throw new ConfigError('config_unreadable', `reading ${folder}: ${message(error)}`, {
@@ -74,7 +95,14 @@ function listFiles(main: string): readonly string[] {
         cause: error,
       })
   }
-  return [main, ...names.toSorted().map((name) => join(folder, name))]
+  const isRead = (name: string): boolean => name.endsWith('.toml')
+  const paths = (wanted: (name: string) => boolean): readonly string[] =>
+    names.filter(wanted).map((name) => join(folder, name))
+  return {
+    files: [main, ...paths(isRead)],
+    // Hidden files and an editor's copies are nobody's wish.
+    ignored: paths((name) => !isRead(name) && !name.startsWith('.') && !name.endsWith('~')),
+  }
 }
 
 function merge(base: Table, over: Table): Table {
@@ -120,26 +148,8 @@ function shown(value: unknown): string {
 
 function knownKeys(path: TomlPath): readonly string[] {
   const [section] = path
-  const shape = configSchema.shape
-  if (section === undefined) return Object.keys(shape)
-  return Object.keys(configSchema.parse({})).includes(String(section))
-    ? Object.keys(sectionShape(String(section)))
-    : []
-}
-
-function sectionShape(section: string): Readonly<Record<string, unknown>> {
-  const defaults: Readonly<Record<string, unknown>> = {
-    ...configSchema.parse({}),
-    source: {
-      ...configSchema.parse({}).source,
-      assume_role: '',
-      external_id: '',
-      region: '',
-      endpoint: '',
-    },
-  }
-  const found = defaults[section]
-  return isTable(found) ? found : {}
+  if (section === undefined) return Object.keys(configDefaults)
+  return Object.keys(configDefaults[String(section)] ?? {})
 }
 
 function suggestion(key: string, path: TomlPath): string {
@@ -258,13 +268,13 @@ function toConfig(raw: RawConfig): Config {
   }
 }
 
-function rowsOf(files: readonly ConfigFile[], merged: Table, raw: RawConfig): readonly ConfigRow[] {
-  return Object.entries(raw).flatMap(([section, keys]) =>
-    Object.entries(keys).map(([key, value]: [string, unknown]) => {
+function rowsOf(files: readonly ConfigFile[], merged: Table): readonly ConfigRow[] {
+  return Object.entries(configDefaults).flatMap(([section, keys]) =>
+    Object.entries(keys).map(([key, standard]) => {
       const written = valueAt(merged, [section, key])
       return {
         key: `${section}.${key}`,
-        value: written ?? value,
+        value: written ?? standard ?? null,
         origin: written === undefined ? 'default' : originOf(files, [section, key]),
       } satisfies ConfigRow
     }),
@@ -276,7 +286,8 @@ function rowsOf(files: readonly ConfigFile[], merged: Table, raw: RawConfig): re
  * @throws {ConfigError} with one line `file:line: key: found …; allowed: …` for each mistake.
  */
 export function loadConfig(main: string): LoadedConfig {
-  const files = listFiles(main).map(readConfigFile)
+  const listed = listFiles(main)
+  const files = listed.files.map(readConfigFile)
   const merged = files.reduce<Table>((base, file) => merge(base, file.table), {})
   const parsed = configSchema.safeParse(merged)
   const found = parsed.success
@@ -284,11 +295,12 @@ export function loadConfig(main: string): LoadedConfig {
     : problems(files, merged, parsed.error.issues)
   if (!parsed.success || found.length > 0)
     throw new ConfigError('config_invalid', found.join('\n'), {
-      hint: 'mend the lines above; `iamlogin config show` tells every key',
+      hint: 'fix the lines above; `iamlogin config show` lists every key',
     })
   return {
     config: toConfig(parsed.data),
-    rows: rowsOf(files, merged, parsed.data),
-    files: files.map(({ name }) => name),
+    rows: rowsOf(files, merged),
+    files: listed.files,
+    ignored: listed.ignored,
   }
 }

@@ -10,7 +10,7 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /** A duration as milliseconds: "30s", "5m", "12h", "7d"; "0" where `min` allows it. */
-function duration(min: string, max: string): z.ZodType<number> {
+function duration(min: string, max: string): z.ZodType<number, string> {
   const allowed = `a duration such as "30s", "5m", "12h" or "7d", from "${min}" to "${max}"`
   return z
     .string({ error: allowed })
@@ -94,8 +94,8 @@ export const configSchema = z.strictObject({
     .strictObject(
       {
         kind: z.enum(['iam', 'file'], { error: '"iam" or "file"' }).default('iam'),
-        refresh: duration('1s', '1d').default(60_000),
-        offline: duration('0', '365d').default(7 * 86_400_000),
+        refresh: duration('1s', '1d').prefault('60s'),
+        offline: duration('0', '365d').prefault('7d'),
         miss_calls_per_minute: integer(1, 6000).default(60),
         assume_role: text(
           'the ARN of a role, such as "arn:aws:iam::123456789012:role/iamlogin"',
@@ -171,7 +171,7 @@ export const configSchema = z.strictObject({
   keys: z
     .strictObject(
       {
-        ttl: duration('0', '1d').default(30_000),
+        ttl: duration('0', '1d').prefault('30s'),
         tags: boolean.default(true),
         types: z
           .array(z.enum(keyTypes, { error: `one of ${keyTypes.join(', ')}` }), {
@@ -180,7 +180,7 @@ export const configSchema = z.strictObject({
           .min(1, 'at least one key type')
           .default([...keyTypes]),
         min_rsa_bits: integer(1024, 16384).default(2048),
-        max_age: duration('0', '3650d').default(0),
+        max_age: duration('0', '3650d').prefault('0'),
       },
       { error: table },
     )
@@ -240,3 +240,24 @@ export const configSchema = z.strictObject({
 })
 
 export type RawConfig = z.infer<typeof configSchema>
+
+/** A key's default as it would be written; undefined where it has none. */
+function writtenDefault(schema: z.ZodType): unknown {
+  return schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault
+    ? schema.def.defaultValue
+    : undefined
+}
+
+/** Every key of every section, in order, with its default as it would be written in TOML. */
+export const configDefaults: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
+  Object.fromEntries(
+    Object.entries(configSchema.shape).map(([section, schema]) => [
+      section,
+      Object.fromEntries(
+        Object.entries(schema.unwrap().shape).map(([key, each]: [string, z.ZodType]) => [
+          key,
+          writtenDefault(each),
+        ]),
+      ),
+    ]),
+  )

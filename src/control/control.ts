@@ -27,14 +27,30 @@ function failure(code: number, word: string, message: string, hint: string): Rep
   return json({ error: { code: word, message, hint } }, code)
 }
 
+/** Undefined for a path that is no URL encoding; RFC 3986, section 2.1. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
 async function route(
   request: IncomingMessage,
   parts: ControlParts,
   registry: Registry,
 ): Promise<Reply> {
-  const url = new URL(request.url ?? '/', 'http://control')
-  const [, first = '', ...rest] = url.pathname.split('/')
-  const name = decodeURIComponent(rest.join('/'))
+  const url = URL.parse(`http://control${request.url ?? '/'}`)
+  const [, first = '', ...rest] = url?.pathname.split('/') ?? []
+  const name = decoded(rest.join('/'))
+  if (url === null || name === undefined)
+    return failure(
+      400,
+      'bad_request',
+      `"${request.url ?? ''}" is no URL path`,
+      'write % in a name as %25',
+    )
   switch (`${request.method ?? ''} ${first}`) {
     case 'GET status':
       return json(statusOf(parts))

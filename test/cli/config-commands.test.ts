@@ -1,10 +1,10 @@
-// What the configuration needs of AWS, and what `config check` looks at beyond its text.
+// What `config check` looks at beyond the text, and what `config show` lists.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { configCheck, policyFor } from '../../src/cli/config-commands.ts'
-import { loadConfig } from '../../src/config/load.ts'
+import { configCheck, configShow } from '../../src/cli/config-commands.ts'
+import type { HostFacts } from '../../src/config/host-check.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'iamlogin-cli-'))
 afterAll(() => {
@@ -17,29 +17,13 @@ function aFile(text: string): string {
   writeFileSync(path, `[access]\ngroups = ["developers"]\n${text}`)
   return path
 }
-const actionsOf = (text: string) =>
-  policyFor(loadConfig(aFile(text)).config).Statement.flatMap(({ Action }) => Action)
-
-describe('policyFor', () => {
-  it('asks for no more than the groups and the keys where no more is used', () => {
-    expect(actionsOf('[keys]\ntags = false\n')).toEqual([
-      'iam:GetGroup',
-      'iam:ListSSHPublicKeys',
-      'iam:GetSSHPublicKey',
-    ])
-  })
-
-  it('asks to publish to the topic of [notify], and to no other', () => {
-    const topic = 'arn:aws:sns:eu-west-1:123456789012:logins'
-    const { Statement } = policyFor(loadConfig(aFile(`[notify]\nsns_topic = "${topic}"\n`)).config)
-    expect(Statement).toContainEqual({
-      Sid: 'Notify',
-      Effect: 'Allow',
-      Action: ['sns:Publish'],
-      Resource: topic,
-    })
-  })
-})
+const host: HostFacts = {
+  users: new Set(),
+  groups: new Set(),
+  isShell: () => true,
+  resolver: undefined,
+  stat: () => undefined,
+}
 
 describe('configCheck', () => {
   it('refuses a secret that others may read', () => {
@@ -47,8 +31,53 @@ describe('configCheck', () => {
     writeFileSync(secret, 'hush')
     const file = aFile(`[notify]\nurl = "https://example.com/"\nsecret_file = "${secret}"\n`)
     chmodSync(secret, 0o644)
-    expect(() => configCheck(silent, file)).toThrow('others may read or write it')
+    expect(() => configCheck(silent, file, host)).toThrow('others may read or write it')
     chmodSync(secret, 0o640)
-    expect(configCheck(silent, file)).toBe(0)
+    expect(configCheck(silent, file, host)).toBe(0)
+  })
+
+  it('ends 1 where the resolver could not read the file, with the fix', () => {
+    const warned: string[] = []
+    const closed = {
+      ...host,
+      resolver: { uid: 900, gid: 900 },
+      stat: () => ({ mode: 0o700, uid: 0, gid: 0 }),
+    }
+    const output = { ...silent, warn: (text: string) => void warned.push(text) }
+    expect(configCheck(output, aFile(''), closed)).toBe(1)
+    expect(warned.join('\n')).toContain('chmod g+r')
+  })
+
+  it('ends 0 with a warning where only a part has no effect here', () => {
+    const warned: string[] = []
+    const output = { ...silent, warn: (text: string) => void warned.push(text) }
+    expect(configCheck(output, aFile('local_groups = ["dokcer"]\n'), host)).toBe(0)
+    expect(warned).toEqual([expect.stringMatching(/^warning: .*dokcer/)])
+  })
+})
+
+describe('configShow', () => {
+  const rows = (text: string) => {
+    let document: unknown
+    configShow({ ...silent, write: (json) => void (document = JSON.parse(json)) }, aFile(text))
+    return new Map(
+      (document as readonly { key: string; value: unknown; origin: unknown }[]).map((row) => [
+        row.key,
+        row,
+      ]),
+    )
+  }
+
+  it('lists keys that are not set and have no default', () => {
+    for (const key of ['assume_role', 'external_id', 'region', 'endpoint'])
+      expect(rows('').get(`source.${key}`)).toMatchObject({ value: null, origin: 'default' })
+  })
+
+  it('shows durations as they are written, defaults too', () => {
+    const shown = rows('[source]\nrefresh = "5m"\n')
+    expect(shown.get('source.refresh')?.value).toBe('5m')
+    expect(shown.get('source.offline')?.value).toBe('7d')
+    expect(shown.get('keys.ttl')?.value).toBe('30s')
+    expect(shown.get('keys.max_age')?.value).toBe('0')
   })
 })

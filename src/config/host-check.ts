@@ -1,0 +1,104 @@
+// What a valid configuration says that this host does not have: read by `config check` and at each
+// start and reload. Pure: the facts of the host are handed in.
+import { dirname } from 'node:path'
+import { originText, type LoadedConfig } from './load.ts'
+
+export type FileFacts = { readonly mode: number; readonly uid: number; readonly gid: number }
+
+export type HostFacts = {
+  /** Names of /etc/passwd and of /etc/group. */
+  readonly users: ReadonlySet<string>
+  readonly groups: ReadonlySet<string>
+  /** Whether the path is one of /etc/shells and is an executable file here. */
+  readonly isShell: (path: string) => boolean
+  /** Ids of the user iamlogin; undefined on a host that has none. */
+  readonly resolver: { readonly uid: number; readonly gid: number } | undefined
+  /** Of a file or folder; undefined where there is none. */
+  readonly stat: (path: string) => FileFacts | undefined
+}
+
+export type Finding = {
+  /** error: the resolver cannot use the configuration; warning: a part of it has no effect. */
+  readonly level: 'error' | 'warning'
+  /** `file:line: key: what was found; how to fix it`. */
+  readonly message: string
+}
+
+/** The class of permission bits that apply to the user; path_resolution(7). */
+function may(facts: FileFacts, who: { readonly uid: number; readonly gid: number }): number {
+  if (facts.uid === who.uid) return facts.mode >> 6
+  return facts.gid === who.gid ? facts.mode >> 3 : facts.mode
+}
+
+function foldersOf(path: string): readonly string[] {
+  const folder = dirname(path)
+  return folder === path ? [folder] : [...foldersOf(folder), folder]
+}
+
+/** Files that the user iamlogin could not read although root, who runs the check, can. */
+function unreadable(files: readonly string[], { resolver, stat }: HostFacts): readonly Finding[] {
+  if (resolver === undefined) return []
+  const closed = (path: string, bit: number): boolean => {
+    const facts = stat(path)
+    return facts !== undefined && (may(facts, resolver) & bit) === 0
+  }
+  const found = files.flatMap((file) => [
+    ...foldersOf(file)
+      .filter((folder) => closed(folder, 1))
+      .map(
+        (folder) =>
+          `${folder}: the user iamlogin may not enter this folder: chgrp iamlogin ${folder} && chmod g+x ${folder}`,
+      ),
+    ...(closed(file, 4)
+      ? [
+          `${file}: the user iamlogin may not read this file: chgrp iamlogin ${file} && chmod g+r ${file}`,
+        ]
+      : []),
+  ])
+  return [...new Set(found)].map((message) => ({ level: 'error', message }))
+}
+
+function filesOf({ config, files }: LoadedConfig): readonly string[] {
+  const { source, notify } = config
+  return [
+    ...files,
+    ...(source.kind === 'file' ? [source.path] : []),
+    ...(notify.secretFile === '' ? [] : [notify.secretFile]),
+  ]
+}
+
+/** Everything that this host does not have; empty where all is there. */
+export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Finding[] {
+  const { config, rows, ignored } = loaded
+  const at = (key: string): string => {
+    const origin = rows.find((row) => row.key === key)?.origin ?? 'default'
+    return `${originText(origin)}: ${key}`
+  }
+  const { access, accounts } = config
+  const missing = [
+    ...access.localGroups
+      .filter((name) => !host.groups.has(name))
+      .map(
+        (name) =>
+          `${at('access.local_groups')}: this host has no group "${name}": groupadd ${name}, or remove it`,
+      ),
+    ...Object.keys(access.sharedAccounts)
+      .filter((name) => !host.users.has(name))
+      .map(
+        (name) =>
+          `${at('access.shared_accounts')}: this host has no user "${name}": useradd ${name}, or remove it`,
+      ),
+    ...(host.isShell(accounts.shell)
+      ? []
+      : [
+          `${at('accounts.shell')}: "${accounts.shell}" is not in /etc/shells or not installed here; people get /bin/sh: install it, or choose another`,
+        ]),
+    ...ignored.map(
+      (file) => `${file}: not read, for its name does not end in .toml: rename it, or move it away`,
+    ),
+  ]
+  return [
+    ...unreadable(filesOf(loaded), host),
+    ...missing.map((message) => ({ level: 'warning' as const, message })),
+  ]
+}
