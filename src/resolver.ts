@@ -15,7 +15,7 @@ import { createKeysFile } from './keys/state.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import type { Addon } from './platform/addon.ts'
 import { createBucket } from './platform/bucket.ts'
-import type { Clock } from './platform/clock.ts'
+import { ageOf, type Clock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
 import { inTurns } from './platform/turns.ts'
@@ -237,7 +237,12 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     {
       users: () => store.current()?.directory.accounts.length ?? 0,
       groups: () => store.current()?.directory.groups.length ?? 0,
-      directoryAgeSeconds: () => (clock.now() - (store.current()?.readAt ?? 0)) / 1000,
+      directoryAgeSeconds: () => {
+        const current = store.current()
+        return current === undefined
+          ? Number.POSITIVE_INFINITY
+          : ageOf(clock, current.readAt) / 1000
+      },
       keysCached: () => keys.stats().cached,
       missBudget: () => misses.stats().budgetLeft,
     },
@@ -289,7 +294,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
           missCallsPerMinute,
           snapshot: publisher.last,
           refreshMs: config.source.refreshMs,
-          now: clock.now,
+          clock,
         },
       }),
     )

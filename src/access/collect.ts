@@ -22,7 +22,7 @@ export type Search = {
   readonly ask: KeyLookup['of']
   /** Empty: every key. */
   readonly keyBlob: string
-  /** Milliseconds since the epoch; undefined: until everybody answered. */
+  /** By the monotonic clock; undefined: until everybody answered. */
   readonly until: number | undefined
 }
 
@@ -62,7 +62,7 @@ export function createCollector(deps: {
       unavail = `not everybody could be asked within ${deps.budgetMs} ms`
       stop()
     }
-    const leftMs = search.until === undefined ? undefined : search.until - clock.now()
+    const leftMs = search.until === undefined ? undefined : search.until - clock.monotonic()
     if (leftMs !== undefined && leftMs <= 0) giveUp()
     const cancel = leftMs === undefined ? undefined : clock.after(Math.max(0, leftMs), giveUp)
     const queue = people.values()
@@ -93,7 +93,7 @@ export function createCollector(deps: {
    * gets further, out of what strangers may cost.
    */
   const collectShared: Collector['collectShared'] = async (people, keyBlob) => {
-    const until = clock.now() + deps.budgetMs
+    const until = clock.monotonic() + deps.budgetMs
     const known = people.map((person) => ({ person, saved: deps.keys.known(person) }))
     const holders = known.filter(
       ({ saved }) => saved !== undefined && keyOfBlob(saved.credentials, keyBlob) !== undefined,

@@ -5,7 +5,7 @@ import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import { fingerprintOf, type AuthorizedKey } from '../keys/authorized-key.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
-import type { Clock } from '../platform/clock.ts'
+import { ageOf, type Clock, type Moment } from '../platform/clock.ts'
 import { createCollector, has, type Collected } from './collect.ts'
 
 export type KeysAnswer =
@@ -45,7 +45,7 @@ export type Opened = { readonly person: SourceUser; readonly keyId: string }
 export type DoorView = {
   readonly directory: Directory
   readonly index: DirectoryIndex
-  readonly readAt: number
+  readonly readAt: Moment
 }
 
 export type DoorDeps = {
@@ -92,10 +92,10 @@ export function createDoor(deps: DoorDeps): Door {
     max: openedMax,
     ttl: openedMs,
     ttlResolution: 0,
-    perf: clock,
+    perf: { now: clock.monotonic },
   })
 
-  const expired = (view: DoorView): boolean => clock.now() - view.readAt > deps.offlineMs
+  const expired = (view: DoorView): boolean => ageOf(clock, view.readAt) > deps.offlineMs
 
   const { collect, collectShared } = createCollector(deps)
 
@@ -103,12 +103,12 @@ export function createDoor(deps: DoorDeps): Door {
     action: 'key-offered' | 'key-refused',
     told_: { readonly subject: AuditSubject; readonly key: AuditKey } & Why,
   ): void => {
-    const at = clock.now()
+    const now = clock.monotonic()
     const mark = `${action} ${told_.subject.linuxUser} ${told_.key.fingerprint}`
-    for (const [each, { when }] of told) if (at - when > repeatMs) told.delete(each)
+    for (const [each, { when }] of told) if (now - when > repeatMs) told.delete(each)
     if (told.has(mark)) return
-    told.set(mark, { when: at, linuxUser: told_.subject.linuxUser })
-    audit({ action, at, ...told_ })
+    told.set(mark, { when: now, linuxUser: told_.subject.linuxUser })
+    audit({ action, at: clock.now(), ...told_ })
   }
   const entered = (linuxUser: string): void => {
     for (const [each, { linuxUser: whose }] of told) if (whose === linuxUser) told.delete(each)

@@ -3,6 +3,7 @@ import type { DirectoryRules } from '../directory/types.ts'
 import { explainName } from '../directory/explain.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
 import type { KeyLookup } from '../keys/lookup.ts'
+import { ageOf, type Clock } from '../platform/clock.ts'
 import type { MissResolver } from '../refresh/miss.ts'
 import type { Refresher } from '../refresh/refresh.ts'
 import type { Current, Store } from '../refresh/store.ts'
@@ -27,7 +28,7 @@ export type ControlParts = {
   readonly missCallsPerMinute: number
   readonly snapshot: () => StatusDocument['snapshot']
   readonly refreshMs: number
-  readonly now: () => number
+  readonly clock: Clock
 }
 
 /** GET /status */
@@ -48,8 +49,8 @@ export function statusOf(parts: ControlParts): StatusDocument {
       users: now?.directory.accounts.length ?? 0,
       groups: now?.directory.groups.length ?? 0,
       generation: now?.generation ?? 0,
-      readAt: now?.readAt ?? null,
-      stale: now === undefined || parts.now() - now.readAt > parts.refreshMs * 3,
+      readAt: now?.readAt.wall ?? null,
+      stale: now === undefined || ageOf(parts.clock, now.readAt) > parts.refreshMs * 3,
       refused: [...(now?.directory.refused ?? [])],
     },
     keys: parts.keys.stats(),

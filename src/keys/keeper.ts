@@ -60,7 +60,7 @@ export function createKeyKeeper(deps: {
 
   const write = async (): Promise<void> => {
     waiting = false
-    writtenAt = clock.now()
+    writtenAt = clock.monotonic()
     await Promise.all([publish(), save()])
   }
   const soon = (): void => {
@@ -75,7 +75,7 @@ export function createKeyKeeper(deps: {
     read: async (what) => {
       if (closed) return
       if (what === 'changed') await write()
-      else if (what === 'new' || clock.now() - writtenAt >= deps.confirmMs) soon()
+      else if (what === 'new' || clock.monotonic() - writtenAt >= deps.confirmMs) soon()
     },
     directoryChanged: () => {
       if (!closed) void publish()

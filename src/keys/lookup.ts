@@ -6,7 +6,14 @@ import { LRUCache } from 'lru-cache'
 import type { KeysConfig } from '../config/config.ts'
 import type { SourceUser } from '../directory/types.ts'
 import type { Bucket } from '../platform/bucket.ts'
-import type { Clock } from '../platform/clock.ts'
+import {
+  ageOf,
+  isInFuture,
+  momentOf,
+  savedMoment,
+  type Clock,
+  type Moment,
+} from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { Source } from '../sources/source.ts'
 import { toAuthorizedKey, type AuthorizedKey } from './authorized-key.ts'
@@ -62,7 +69,7 @@ export type KeyLookupDeps = {
   readonly onRead: (what: 'new' | 'changed' | 'same') => Promise<void>
 }
 
-type Entry = SavedCredentials
+type Entry = SavedCredentials & { readonly read: Moment }
 /** Told how many bodies of keys a fetch had to read. */
 type Told = (bodies: number) => void
 
@@ -91,12 +98,18 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     max: people,
     ttl,
     ttlResolution: 0,
-    perf: clock,
+    perf: { now: clock.monotonic },
     dispose: (_entry, _id, why) => {
       if (why === 'evict') forgot = true
     },
   })
-  for (const entry of deps.saved) cache.set(entry.id, entry, { start: entry.fetchedAt })
+  /** When the time began in which an entry is fresh, by the monotonic clock. */
+  const stale = (): number => clock.monotonic() - ttl - 1
+  for (const saved of deps.saved) {
+    const read = savedMoment(clock, saved.fetchedAt)
+    const start = isInFuture(clock, read) ? stale() : read.monotonic
+    cache.set(saved.id, { ...saved, read }, { start })
+  }
   /** Read, and on its way to the disk. */
   const arriving = new Map<string, Entry>()
   const flights = new Map<string, Promise<PersonKeys>>()
@@ -107,15 +120,13 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     max: people,
     ttl: coolOffMs,
     ttlResolution: 0,
-    perf: clock,
+    perf: { now: clock.monotonic },
   })
 
   const lastKnown = (id: string): Entry | undefined => cache.peek(id, { allowStale: true })
   const known = ({ id }: SourceUser): Entry | undefined => {
     const entry = lastKnown(id)
-    return entry !== undefined && clock.now() - entry.fetchedAt <= deps.offlineMs
-      ? entry
-      : undefined
+    return entry !== undefined && ageOf(clock, entry.read) <= deps.offlineMs ? entry : undefined
   }
   const all = (): readonly Entry[] => [
     ...new Map([
@@ -144,7 +155,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     if (arriving.has(user.id)) return { status: 'unavail', reason }
     const entry = known(user)
     if (entry === undefined) return { status: 'unavail', reason }
-    return present(user, entry, clock.now() - entry.fetchedAt > ttl)
+    return present(user, entry, cache.getRemainingTTL(user.id) <= 0)
   }
 
   /**
@@ -165,7 +176,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     try {
       await deps.onRead(changeOf(before, entry))
       const isOutdated = outdated.has(entry.id)
-      const start = isOutdated ? clock.now() - ttl - 1 : entry.fetchedAt
+      const start = isOutdated ? stale() : entry.read.monotonic
       cache.set(entry.id, entry, { start })
     } finally {
       arriving.delete(entry.id)
@@ -177,7 +188,8 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     const signal = AbortSignal.timeout(fetchTimeoutMs)
     const credentials = await deps.fetchCredentials(user, signal)
     told(countNewBodies(before?.credentials, credentials))
-    const entry = { id: user.id, fetchedAt: clock.now(), credentials }
+    const read = momentOf(clock)
+    const entry = { id: user.id, fetchedAt: read.wall, read, credentials }
     if (isDoubtful(before, entry)) {
       // Whosever the name is now, none of the keys of before is theirs any more.
       if (before !== undefined && before.credentials.keys.length > 0)
@@ -200,7 +212,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     try {
       return await read(user, told)
     } catch (error) {
-      failedAt = clock.now()
+      failedAt = clock.monotonic()
       const reason = error instanceof Error ? error.message : String(error)
       deps.log.warn({ user: user.name, err: error }, reason)
       return fallBack(user, reason)
@@ -244,7 +256,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     misses++
     if (arriving.has(user.id)) return undefined
     if (doubted.has(user.id)) return fallBack(user, 'the keys could not be confirmed a moment ago')
-    if (entry !== undefined && clock.now() - failedAt < coolOffMs)
+    if (entry !== undefined && clock.monotonic() - failedAt < coolOffMs)
       return fallBack(user, 'the source failed a moment ago')
     return undefined
   }
@@ -271,7 +283,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
       const ids = userId === undefined ? all().map(({ id }) => id) : [userId]
       for (const id of ids) {
         const entry = lastKnown(id)
-        if (entry !== undefined) cache.set(id, entry, { start: clock.now() - ttl - 1 })
+        if (entry !== undefined) cache.set(id, entry, { start: stale() })
       }
       for (const id of flights.keys()) if (userId === undefined || userId === id) outdated.add(id)
       if (userId === undefined) doubted.clear()

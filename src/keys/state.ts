@@ -67,8 +67,10 @@ export function createKeysFile(stateDir: string): KeysFile {
         )
       }
     },
-    save: (people) =>
-      writeFileAtomic(path, JSON.stringify({ version: 1, people }), { mode: 0o600 }),
+    save: (people) => {
+      const saved = people.map(({ id, fetchedAt, credentials }) => ({ id, fetchedAt, credentials }))
+      return writeFileAtomic(path, JSON.stringify({ version: 1, people: saved }), { mode: 0o600 })
+    },
     publish: (bytes) => writeFileAtomic(join(stateDir, 'keys.db'), bytes, { mode: 0o600 }),
   }
 }

@@ -15,13 +15,11 @@ export type Bucket = {
 export function createBucket(deps: { readonly clock: Clock; readonly perMinute: number }): Bucket {
   const { clock, perMinute } = deps
   let tokens = perMinute
-  let filledAt = clock.now()
+  let filledAt = clock.monotonic()
 
   const fill = (): void => {
-    const now = clock.now()
-    // A clock that was set back takes nothing away.
-    const elapsedMs = Math.max(0, now - filledAt)
-    tokens = Math.min(perMinute, tokens + (elapsedMs / 60_000) * perMinute)
+    const now = clock.monotonic()
+    tokens = Math.min(perMinute, tokens + ((now - filledAt) / 60_000) * perMinute)
     filledAt = now
   }
 

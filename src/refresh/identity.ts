@@ -21,13 +21,14 @@ export function createIdentityCheck(deps: {
   let failedAt = Number.NEGATIVE_INFINITY
 
   const isCoolingOff = (): boolean =>
-    clock.now() - failedAt < coolOffMs && (store.current()?.readAt ?? 0) <= failedAt
+    clock.monotonic() - failedAt < coolOffMs &&
+    (store.current()?.readAt.monotonic ?? Number.NEGATIVE_INFINITY) <= failedAt
 
   return async ({ id, name }) => {
     if (isCoolingOff()) return 'unknown'
     const { ok } = await refresher.readNow()
     if (!ok) {
-      failedAt = clock.now()
+      failedAt = clock.monotonic()
       return 'unknown'
     }
     const users = store.current()?.source.users ?? []

@@ -37,7 +37,7 @@ export function createMissResolver(deps: MissDeps): MissResolver {
     max: missNames,
     ttl: missTtlMs,
     ttlResolution: 0,
-    perf: clock,
+    perf: { now: clock.monotonic },
   })
   let reading: Promise<boolean> | undefined
 

@@ -1,6 +1,6 @@
 // Publishes directory.db whenever the store changes: one at a time, the latest wins.
 import { reservedNames } from '../directory/username.ts'
-import type { Clock } from '../platform/clock.ts'
+import type { Clock, Moment } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { Work } from '../platform/turns.ts'
 import { encodeSteps } from '../snapshot/format.ts'
@@ -44,7 +44,7 @@ export function createPublisher(deps: {
   readonly confirmMs: number
 }): Publisher {
   const { clock } = deps
-  let last: (Published & { readonly readAt: number }) | null = null
+  let last: (Published & { readonly readAt: Moment }) | null = null
   let wanted: Current | undefined
   let running: Promise<void> | undefined
   let begun = false
@@ -52,12 +52,13 @@ export function createPublisher(deps: {
 
   const publish = async (current: Current): Promise<void> => {
     const { directory, index, generation, readAt, rules } = current
-    const startedAt = clock.now()
+    const startedAt = clock.monotonic()
     const strangers = strangersOf(current)
     const { offlineMs } = deps
-    const input = { directory, index, generation, readAt, ids: rules.ids, strangers, offlineMs }
+    const times = { readAt: readAt.wall, offlineMs }
+    const input = { directory, index, generation, ...times, ids: rules.ids, strangers }
     await deps.publish(await deps.work(encodeSteps(input)))
-    last = { generation, at: clock.now(), tookMs: clock.now() - startedAt, readAt }
+    last = { generation, at: clock.now(), tookMs: clock.monotonic() - startedAt, readAt }
   }
 
   const run = async (): Promise<void> => {
@@ -87,7 +88,8 @@ export function createPublisher(deps: {
 
   deps.store.subscribe((now, before) => {
     const isTouch = now.generation === before?.generation
-    if (isTouch && last !== null && now.readAt - last.readAt < deps.confirmMs) return
+    if (isTouch && last !== null && now.readAt.monotonic - last.readAt.monotonic < deps.confirmMs)
+      return
     want(now)
   })
   const settled = (): Promise<void> => running ?? Promise.resolve()

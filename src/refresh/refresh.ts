@@ -14,7 +14,7 @@ import type {
   SourceDirectory,
 } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
-import type { Clock } from '../platform/clock.ts'
+import { momentOf, savedMoment, type Clock, type Moment } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { Work } from '../platform/turns.ts'
 import type { Source } from '../sources/source.ts'
@@ -87,7 +87,8 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const stopper = new AbortController()
   const confirmAfter = Math.min(deps.refreshMs, confirmAfterMs)
   let pins: Pins = { uids: {}, gids: {} }
-  let savedReadAt = 0
+  /** By the monotonic clock. */
+  let savedReadAt = Number.NEGATIVE_INFINITY
   let failure: Failure | undefined
   let failures = 0
   let cost = 1
@@ -106,7 +107,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const build = async (
     fetched: SourceDirectory,
     rules: DirectoryRules,
-    readAt: number,
+    readAt: Moment,
   ): Promise<void> => {
     const local = deps.local()
     const directory = await deps.work(buildSteps({ source: fetched, rules, local, pins }))
@@ -126,10 +127,10 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   }
 
   /** A full disk costs what a restart would know, never what was read: access ends all the same. */
-  const save = async (readAt: number, source: SourceDirectory): Promise<void> => {
+  const save = async (readAt: Moment, source: SourceDirectory): Promise<void> => {
     try {
-      await deps.save({ readAt, pins, source })
-      savedReadAt = readAt
+      await deps.save({ readAt: readAt.wall, pins, source })
+      savedReadAt = readAt.monotonic
     } catch (error) {
       log.error(
         { err: error },
@@ -148,11 +149,11 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const adopt = async (
     fetched: SourceDirectory,
     rules: DirectoryRules,
-    readAt: number,
+    readAt: Moment,
   ): Promise<void> => {
     if (await isSame(fetched, rules)) {
       store.touch(readAt)
-      if (readAt - savedReadAt >= deps.confirmMs) await save(readAt, fetched)
+      if (readAt.monotonic - savedReadAt >= deps.confirmMs) await save(readAt, fetched)
       return
     }
     const before = store.current()
@@ -166,7 +167,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     if (added.length + removed.length === 0) return
     deps.audit({
       action: 'directory-changed',
-      at: readAt,
+      at: readAt.wall,
       added: added.map(({ passwd }) => passwd.name),
       removed: removed.map(({ passwd }) => passwd.name),
       users: now.directory.accounts.length,
@@ -180,12 +181,12 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     const reason = suspicion(before.source.users.length, fetched.users.length)
     const again = doubted !== undefined && sameUsers(doubted, fetched)
     // A read a moment later, for somebody's guess, may meet the same hiccup: that confirms nothing.
-    const second = again && clock.now() - doubtedAt >= confirmAfter * 0.8
+    const second = again && clock.monotonic() - doubtedAt >= confirmAfter * 0.8
     if (reason === undefined || second) {
       doubted = undefined
       return
     }
-    if (!again) doubtedAt = clock.now()
+    if (!again) doubtedAt = clock.monotonic()
     doubted = fetched
     throw new SourceError('source_suspicious', `${reason}: the last good directory stays`, {
       hint: 'a second read that says the same is believed; `iamlogin refresh --confirm` accepts it now',
@@ -220,7 +221,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   }
 
   const readOnce = async (): Promise<RefreshResult> => {
-    const startedAt = clock.now()
+    const startedAt = momentOf(clock)
     const callsBefore = countCalls()
     const confirm = confirmed
     confirmed = false
@@ -296,8 +297,9 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   return {
     restore: async (saved) => {
       pins = saved.pins
-      savedReadAt = saved.readAt
-      await build(saved.source, await deps.rules(stopper.signal), saved.readAt)
+      const readAt = savedMoment(clock, saved.readAt)
+      savedReadAt = readAt.monotonic
+      await build(saved.source, await deps.rules(stopper.signal), readAt)
     },
     start: () => readNow(),
     readNow,

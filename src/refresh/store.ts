@@ -6,6 +6,7 @@ import type {
   LocalAccounts,
   SourceDirectory,
 } from '../directory/types.ts'
+import type { Moment } from '../platform/clock.ts'
 
 export type Current = {
   /** Grows by one with each replacement; lists name it so that no two directories mix. */
@@ -15,8 +16,8 @@ export type Current = {
   readonly source: SourceDirectory
   readonly rules: DirectoryRules
   readonly local: LocalAccounts
-  /** When the source was read, milliseconds since the epoch. */
-  readonly readAt: number
+  /** When the source was read. */
+  readonly readAt: Moment
 }
 
 export type Store = {
@@ -24,7 +25,7 @@ export type Store = {
   readonly current: () => Current | undefined
   readonly replace: (next: Omit<Current, 'generation'>) => void
   /** The same directory was read again: only its age changes. */
-  readonly touch: (readAt: number) => void
+  readonly touch: (readAt: Moment) => void
   /** Told of each replacement and, with the same generation before and now, of each touch. */
   readonly subscribe: (listener: (now: Current, before: Current | undefined) => void) => void
 }

@@ -171,6 +171,45 @@ describe('createKeyLookup', () => {
     expect(state.fetches).toBe(2)
   })
 
+  it.each([-86_400_000, 86_400_000])(
+    'is fresh for keys.ttl and no longer when the clock is set by %d ms',
+    async (ms) => {
+      const { lookup, state, clock } = aLookup()
+      await lookup.of(alice)
+      clock.step(ms)
+      await clock.advance(29_000)
+      await lookup.of(alice)
+      expect(state.fetches).toBe(1)
+      state.credentials = { keys: [] }
+      await clock.advance(1_001)
+      expect(await lookup.of(alice)).toMatchObject({ status: 'success', keys: [], stale: false })
+    },
+  )
+
+  it.each([-86_400_000, 86_400_000])(
+    'serves the last known keys for source.offline, with the clock set by %d ms',
+    async (ms) => {
+      const { lookup, state, clock } = aLookup()
+      await lookup.of(alice)
+      state.failing = true
+      clock.step(ms)
+      await clock.advance(3_600_000)
+      expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale: true })
+      await clock.advance(1)
+      expect(await lookup.of(alice)).toMatchObject({ status: 'unavail' })
+    },
+  )
+
+  it('asks for keys that were saved in the future, and knows them while nobody answers', async () => {
+    const future = { id: alice.id, fetchedAt: aClock().now() + 86_400_000, credentials }
+    const { lookup, state, clock } = aLookup([future])
+    state.failing = true
+    expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale: true })
+    expect(state.fetches).toBe(1)
+    await clock.advance(3_600_001)
+    expect(await lookup.of(alice)).toMatchObject({ status: 'unavail' })
+  })
+
   it('has one call in flight per person', async () => {
     const { lookup, state } = aLookup()
     await Promise.all(Array.from({ length: 20 }, () => lookup.of(alice)))

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import type { SourceUser } from '../../src/directory/types.ts'
+import { momentOf } from '../../src/platform/clock.ts'
 import { createIdentityCheck } from '../../src/refresh/identity.ts'
 import { createStore } from '../../src/refresh/store.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
@@ -19,7 +20,7 @@ function aCheck() {
     const rules = someRules()
     const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
     const index = indexDirectory(directory)
-    store.replace({ directory, index, source, rules, local: noLocal, readAt: clock.now() })
+    store.replace({ directory, index, source, rules, local: noLocal, readAt: momentOf(clock) })
     return true
   }
   const failure = { code: 'source_timeout', message: '', hint: '', at: 0 }

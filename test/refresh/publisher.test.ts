@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { finish } from '../../src/directory/steps.ts'
+import { momentOf } from '../../src/platform/clock.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { createPublisher } from '../../src/refresh/publisher.ts'
 import { createStore } from '../../src/refresh/store.ts'
@@ -32,7 +33,7 @@ function aPublisher(begun = true) {
     const rules = someRules()
     const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
     const index = indexDirectory(directory)
-    store.replace({ directory, index, source, rules, local: noLocal, readAt: clock.now() })
+    store.replace({ directory, index, source, rules, local: noLocal, readAt: momentOf(clock) })
   }
   return { clock, store, files, disk, publisher, replace }
 }
@@ -86,11 +87,11 @@ describe('createPublisher', () => {
     replace(['alice'])
     await publisher.settled()
     await clock.advance(59_000)
-    store.touch(clock.now())
+    store.touch(momentOf(clock))
     await publisher.settled()
     expect(files).toHaveLength(1)
     await clock.advance(1_000)
-    store.touch(clock.now())
+    store.touch(momentOf(clock))
     await publisher.settled()
     expect(files).toHaveLength(2)
     expect(files[1]?.readBigInt64LE(32)).toBe(BigInt(clock.now()))

@@ -10,6 +10,7 @@ import type {
   Pins,
   SourceUser,
 } from '../../src/directory/types.ts'
+import { momentOf } from '../../src/platform/clock.ts'
 import { fingerprintOf, type AuthorizedKey } from '../../src/keys/authorized-key.ts'
 import type { PersonKeys } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
@@ -99,7 +100,7 @@ export function aWorld(rules: Partial<DirectoryRules> = {}) {
         pins,
       })
       pins = directory.pins
-      view = { directory, index: indexDirectory(directory), readAt: clock.now() }
+      view = { directory, index: indexDirectory(directory), readAt: momentOf(clock) }
       return before
     },
     /** No directory was ever read. */

@@ -67,13 +67,20 @@ export const keysConfig: KeysConfig = {
 }
 
 /** A clock that only the test moves. */
-export function aClock(
-  start = 1_000_000,
-): Clock & { readonly advance: (ms: number) => Promise<void> } {
+export function aClock(start = 1_000_000): Clock & {
+  readonly advance: (ms: number) => Promise<void>
+  /** Sets the wall clock alone: chrony, an administrator, a host that was suspended. */
+  readonly step: (ms: number) => void
+} {
   let now = start
+  let stepped = 0
   let timers: { readonly at: number; readonly callback: () => void }[] = []
   return {
-    now: () => now,
+    now: () => now + stepped,
+    monotonic: () => now,
+    step: (ms) => {
+      stepped += ms
+    },
     after: (ms, callback) => {
       const timer = { at: now + ms, callback }
       timers.push(timer)
