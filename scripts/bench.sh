@@ -6,5 +6,5 @@ sh scripts/setup.sh bench
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
 sh scripts/build-native.sh
-tsc -p tsconfig.build.json
+sh scripts/build-ts.sh
 exec node test/bench/main.ts "$@"

@@ -6,5 +6,5 @@ sh scripts/setup.sh demo
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
 sh scripts/build-native.sh
-tsc -p tsconfig.build.json
+sh scripts/build-ts.sh
 exec node test/support/demo.ts

@@ -36,7 +36,7 @@ suite() {
 }
 
 step 'build: native' sh scripts/build-native.sh
-step 'build: TypeScript' tsc -p tsconfig.build.json
+step 'build: TypeScript' sh scripts/build-ts.sh
 step 'types' tsc -p tsconfig.json --noEmit
 step 'lint: eslint' eslint .
 step 'lint: prettier' prettier --check --log-level warn .
