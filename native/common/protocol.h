@@ -3,7 +3,7 @@
  * THE WIRE SPEC: what travels over /run/iamlogin/resolver.sock.
  *
  * src/wire/protocol.ts mirrors this file; test/vectors/ holds bytes that both sides
- * must produce and read. Change the three together and raise IAMLOGIN_WIRE_VERSION.
+ * must produce and read. Change the three together; "Growth" says when the version is raised.
  *
  * Transport    AF_UNIX SOCK_STREAM. The client sends a request, reads one response, and
  *              may go on on the same connection; NSS opens one connection per call.
@@ -23,6 +23,13 @@
  *              u8  status      IAMLOGIN_STATUS_*
  *              u8  flags       IAMLOGIN_FLAG_*
  *              payload         on SUCCESS as per opcode; else one str, the reason, for logs
+ *
+ * Signs of life  While a request of the door (opcode >= IAMLOGIN_DOOR_OP) waits for the source, the
+ *              server sends PENDING frames without payload, one each IAMLOGIN_PENDING_MS, and then
+ *              the response. A client that hears nothing for IAMLOGIN_SILENCE_MS has a resolver
+ *              that hangs, and goes on as if nobody listened.
+ * Growth       A status that a client does not know means UNAVAIL. The version is raised only for
+ *              what an older side would misread: processes keep the modules that they loaded for weeks.
  *
  * A frame that breaks a rule is answered with BAD_REQUEST where its opcode could be
  * read, and the connection is closed. Bytes after the last field break a rule.
@@ -87,12 +94,16 @@ enum iamlogin_op {
         IAMLOGIN_OP_SESSION_CLOSE = 34,
 };
 
+/* From this opcode on: requests of sshd and PAM. */
+#define IAMLOGIN_DOOR_OP 16
+
 enum iamlogin_status {
         IAMLOGIN_STATUS_SUCCESS = 0,
         IAMLOGIN_STATUS_NOTFOUND = 1,    /* known not to be there */
         IAMLOGIN_STATUS_UNAVAIL = 2,     /* cannot say; an outage is never NOTFOUND */
         IAMLOGIN_STATUS_DENIED = 3,      /* this peer may not ask that */
         IAMLOGIN_STATUS_BAD_REQUEST = 4, /* the frame broke a rule */
+        IAMLOGIN_STATUS_PENDING = 5,     /* the resolver works on it; the response follows */
 };
 
 /* Response flag: answered from the last good data, the source could not be asked. */
@@ -120,6 +131,12 @@ enum iamlogin_verdict {
  * lookup, 5 s at the door) and room for the way. */
 #define IAMLOGIN_LOOKUP_DEADLINE_MS 1500
 #define IAMLOGIN_DOOR_DEADLINE_MS 6000
+
+/* Between two signs of life of a resolver that works on a request of the door, and how long a client
+ * waits for the next: a resolver that hangs costs a login four times the latter (the key command
+ * twice, account, session), less than 5 s. */
+#define IAMLOGIN_PENDING_MS 200
+#define IAMLOGIN_SILENCE_MS 1000
 
 /* Ids that no answer may carry, whatever the resolver says: all 16-bit ones, which are the system's,
  * local users', nobody's and the 16-bit "no id"; and the 32-bit "no id" and its neighbour. The

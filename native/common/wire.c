@@ -49,13 +49,14 @@ static int await(int fd, short events, int64_t deadline)
 
         for (;;) {
                 int left = remaining_ms(deadline);
-                if (left == 0)
-                        return -ETIMEDOUT;
+                /* Also with no time left: what came while this process was stopped did come. */
                 int r = poll(&poller, 1, left);
                 if (r > 0)
                         return 0;
                 if (r < 0 && errno != EINTR)
                         return -errno;
+                if (left == 0)
+                        return -ETIMEDOUT;
         }
 }
 
@@ -116,12 +117,15 @@ static int send_all(int fd, const unsigned char *data, size_t length, int64_t de
         return 0;
 }
 
+/* -ECONNRESET: closed before the first byte; -EBADMSG: after it. */
 static int receive_all(int fd, unsigned char *data, size_t length, int64_t deadline)
 {
+        const unsigned char *start = data;
+
         while (length > 0) {
                 ssize_t got = recv(fd, data, length, 0);
                 if (got == 0)
-                        return -ECONNRESET;
+                        return data == start ? -ECONNRESET : -EBADMSG;
                 if (got < 0 && errno == EAGAIN) {
                         int r = await(fd, POLLIN, deadline);
                         if (r < 0)
@@ -155,32 +159,69 @@ static int status_to_errno(uint8_t status)
         }
 }
 
-static int receive_reply(int fd, uint8_t opcode, int64_t deadline, struct wire_reply *ret_reply)
+/* How long a call may wait. */
+struct patience {
+        int64_t deadline;   /* of the whole call */
+        int64_t silence_ns; /* at the door: for a sign of life; else 0 */
+};
+
+/*
+ * Until when the next bytes must come. At the door counted from now on, whatever time the call has left:
+ * who may stop su for a while must not turn a refusal into a time-out.
+ */
+static int64_t next_sign(const struct patience *patience)
+{
+        return patience->silence_ns == 0 ? patience->deadline : now_ns() + patience->silence_ns;
+}
+
+/* The header of the response, after the signs of life before it. */
+static int receive_header(int fd, uint8_t opcode, const struct patience *patience,
+                          unsigned char header[HEADER], uint32_t *ret_length)
+{
+        for (;;) {
+                struct reader reader = {header, header + HEADER};
+                uint32_t length;
+
+                int r = receive_all(fd, header, HEADER, next_sign(patience));
+                if (r < 0)
+                        return r;
+                r = read_u32(&reader, &length);
+                if (r < 0)
+                        return r;
+                if (length < 4 || length > IAMLOGIN_RESPONSE_MAX)
+                        return -EBADMSG;
+                if (header[4] != IAMLOGIN_WIRE_VERSION)
+                        return -EPROTONOSUPPORT;
+                if (header[5] != opcode)
+                        return -EBADMSG;
+                *ret_length = length;
+                if (patience->silence_ns == 0 || header[6] != IAMLOGIN_STATUS_PENDING)
+                        return 0;
+                if (length != 4)
+                        return -EBADMSG;
+                if (remaining_ms(patience->deadline) == 0)
+                        return -ETIMEDOUT;
+        }
+}
+
+static int receive_reply(int fd, uint8_t opcode, const struct patience *patience,
+                         struct wire_reply *ret_reply)
 {
         unsigned char header[HEADER];
-        struct reader reader = {header, header + sizeof(header)};
         CLEANUP_FREE unsigned char *frame = NULL;
-        uint32_t length;
+        uint32_t length = 0;
 
-        int r = receive_all(fd, header, sizeof(header), deadline);
-        if (r < 0)
-                return r;
-        r = read_u32(&reader, &length);
-        if (r < 0)
-                return r;
-        if (length < 4 || length > IAMLOGIN_RESPONSE_MAX)
-                return -EBADMSG;
-        if (header[4] != IAMLOGIN_WIRE_VERSION || header[5] != opcode)
-                return -EPROTO;
-        r = status_to_errno(header[6]);
+        int r = receive_header(fd, opcode, patience, header, &length);
+        if (r == 0)
+                r = status_to_errno(header[6]);
         if (r < 0)
                 return r;
         frame = malloc(length);
         if (frame == NULL)
                 return -ENOMEM;
-        r = receive_all(fd, frame, length - 4, deadline);
+        r = receive_all(fd, frame, length - 4, next_sign(patience));
         if (r < 0)
-                return r;
+                return r == -ECONNRESET ? -EBADMSG : r;
         ret_reply->payload = (struct reader){frame, frame + (length - 4)};
         ret_reply->flags = header[7];
         ret_reply->frame = frame;
@@ -188,23 +229,27 @@ static int receive_reply(int fd, uint8_t opcode, int64_t deadline, struct wire_r
         return 0;
 }
 
-static int exchange(uint8_t opcode, const unsigned char *request, size_t length, int64_t deadline,
-                    struct wire_reply *ret_reply)
+static int exchange(uint8_t opcode, const unsigned char *request, size_t length,
+                    const struct patience *patience, struct wire_reply *ret_reply)
 {
+        int64_t sign = next_sign(patience);
         CLEANUP_CLOSE int fd = -1;
 
-        int r = open_connection(deadline, &fd);
+        int r = open_connection(sign, &fd);
         if (r == 0)
-                r = send_all(fd, request, length, deadline);
+                r = send_all(fd, request, length, sign);
         if (r == 0)
-                r = receive_reply(fd, opcode, deadline, ret_reply);
-        return r;
+                r = receive_reply(fd, opcode, patience, ret_reply);
+        return r == -EPIPE ? -ECONNRESET : r;
 }
 
 int wire_call(uint8_t opcode, const void *payload, size_t length, int timeout_ms,
               struct wire_reply *ret_reply)
 {
-        int64_t deadline = now_ns() + (int64_t) timeout_ms * NS_PER_MS;
+        int silence_ms = timeout_ms < IAMLOGIN_SILENCE_MS ? timeout_ms : IAMLOGIN_SILENCE_MS;
+        bool is_door = opcode >= IAMLOGIN_DOOR_OP;
+        const struct patience patience = {.deadline = now_ns() + (int64_t) timeout_ms * NS_PER_MS,
+                                          .silence_ns = is_door ? (int64_t) silence_ms * NS_PER_MS : 0};
         /* A lookup fits here; the thread that asks may have a small stack. */
         unsigned char small[HEADER + 64];
         CLEANUP_FREE unsigned char *large = NULL;
@@ -228,7 +273,10 @@ int wire_call(uint8_t opcode, const void *payload, size_t length, int timeout_ms
         if (r == 0 && length > 0)
                 memcpy(request + HEADER, payload, length);
         if (r == 0)
-                r = exchange(opcode, request, HEADER + length, deadline, ret_reply);
+                r = exchange(opcode, request, HEADER + length, &patience, ret_reply);
+        /* A resolver that ended with the request in its hands: the next one answers, or nobody listens. */
+        if (r == -ECONNRESET && is_door)
+                r = exchange(opcode, request, HEADER + length, &patience, ret_reply);
         errno = errno_before;
         return r;
 }

@@ -72,8 +72,16 @@ static void *serve(void *argument)
                         liar->held[liar->held_count++] = fd;
                         continue;
                 }
+                if (liar->hang_ups > 0) {
+                        liar->hang_ups--;
+                        close(fd);
+                        continue;
+                }
                 answer(liar, fd);
-                close(fd);
+                if (liar->hold && liar->held_count < 64)
+                        liar->held[liar->held_count++] = fd;
+                else
+                        close(fd);
         }
 }
 

@@ -22,6 +22,8 @@ struct liar {
         bool silent; /* never answers and never closes */
         bool drip;   /* one byte each 20 ms */
         bool endless;
+        bool hold;    /* keeps the connection after the answer */
+        int hang_ups; /* so many connections are closed without an answer */
         int held[64]; /* connections that silence keeps open */
         size_t held_count;
 };

@@ -2,10 +2,11 @@
 import type { Socket } from 'node:net'
 import { FormatError } from '../errors.ts'
 import type { PeerCredentials } from '../platform/addon.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
-import { decodeRequest, encodeFailure } from '../wire/codec.ts'
+import { decodeRequest, encodeFailure, encodePending } from '../wire/codec.ts'
 import { createFrameSplitter } from '../wire/frames.ts'
-import { status } from '../wire/protocol.ts'
+import { firstDoorOp, signs, status } from '../wire/protocol.ts'
 import { mayAsk } from './authorize.ts'
 import type { Handler } from './handlers.ts'
 import type { Asker, Line } from './line.ts'
@@ -16,6 +17,7 @@ export type ConnectionDeps = {
   readonly ownUid: number
   readonly line: Line
   readonly places: Places
+  readonly clock: Clock
   readonly log: Log
   readonly onRequest: (code: number, state: number) => void
 }
@@ -54,6 +56,22 @@ export function serveConnection(socket: Socket, peer: PeerCredentials, deps: Con
     socket.once('drain', goOn)
   }
 
+  /** Sends signs of life until the answer is there: a client takes silence for a resolver that hangs. */
+  const showLife = (code: number): (() => void) => {
+    let cancel = (): void => undefined
+    const wait = (): void => {
+      cancel = deps.clock.after(signs.PENDING_MS, () => {
+        if (socket.destroyed) return
+        if (socket.writableLength === 0) socket.write(encodePending(code))
+        wait()
+      })
+    }
+    wait()
+    return () => {
+      cancel()
+    }
+  }
+
   const answer = (body: Buffer): Promise<void> | undefined => {
     const request = decodeRequest(body)
     if (!mayAsk(request.op, peer, deps.ownUid)) {
@@ -61,12 +79,14 @@ export function serveConnection(socket: Socket, peer: PeerCredentials, deps: Con
       reply(request.op, encodeFailure(request.op, status.DENIED, reason))
       return undefined
     }
-    const answered = deps.handle(request)
-    if (answered instanceof Promise)
-      return answered.then((frame) => {
+    const answered = deps.handle(request, privileged)
+    if (answered instanceof Promise) {
+      const endSigns = request.op >= firstDoorOp ? showLife(request.op) : undefined
+      return answered.finally(endSigns).then((frame) => {
         busy = false
         reply(request.op, frame)
       })
+    }
     reply(request.op, answered)
     return undefined
   }

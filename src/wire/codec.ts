@@ -265,8 +265,13 @@ export function encodeSuccess(code: number, response: Response, stale: boolean):
 }
 
 /** A whole frame that says no, with the reason for logs. */
-export function encodeFailure(code: number, state: Exclude<Status, 0>, reason: string): Buffer {
+export function encodeFailure(code: number, state: Exclude<Status, 0 | 5>, reason: string): Buffer {
   const write = start(code, state, false)
   write.str(reason)
   return write.finish()
+}
+
+/** A sign of life: the response follows. */
+export function encodePending(code: number): Buffer {
+  return start(code, status.PENDING, false).finish()
 }

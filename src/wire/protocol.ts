@@ -17,7 +17,17 @@ export const op = {
   SESSION_CLOSE: 34,
 } as const
 
-export const status = { SUCCESS: 0, NOTFOUND: 1, UNAVAIL: 2, DENIED: 3, BAD_REQUEST: 4 } as const
+/** From this opcode on: requests of sshd and PAM, which hear PENDING while they wait. */
+export const firstDoorOp = 16
+
+export const status = {
+  SUCCESS: 0,
+  NOTFOUND: 1,
+  UNAVAIL: 2,
+  DENIED: 3,
+  BAD_REQUEST: 4,
+  PENDING: 5,
+} as const
 export type Status = (typeof status)[keyof typeof status]
 
 export const verdict = { ALLOW: 0, DENY: 1, IGNORE: 2 } as const
@@ -40,3 +50,5 @@ export const limits = {
 } as const
 
 export const deadlines = { LOOKUP_DEADLINE_MS: 1500, DOOR_DEADLINE_MS: 6000 } as const
+
+export const signs = { PENDING_MS: 200, SILENCE_MS: 1000 } as const

@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { silentLog } from '../../src/platform/log.ts'
-import { systemClock } from '../../src/platform/clock.ts'
+import { systemClock, type Clock } from '../../src/platform/clock.ts'
 import { mayAsk } from '../../src/server/authorize.ts'
 import { startServer, type ResolverServer } from '../../src/server/server.ts'
-import { encodeRequest, encodeSuccess } from '../../src/wire/codec.ts'
+import { encodePending, encodeRequest, encodeSuccess } from '../../src/wire/codec.ts'
 import { op, status } from '../../src/wire/protocol.ts'
+import { aClock } from '../support/builders.ts'
 
 let folder = ''
 let server: ResolverServer | undefined
@@ -19,10 +20,13 @@ const path = (): string => join(folder, 'resolver.sock')
 const ping = encodeRequest({ op: op.PING })
 const pong = encodeSuccess(op.PING, { kind: 'version', version: 'test' }, false)
 
-const start = (): Promise<ResolverServer> =>
+const start = (
+  clock: Clock = systemClock,
+  slow = (): Promise<Buffer> => Promise.resolve(pong),
+): Promise<ResolverServer> =>
   startServer({
     path: path(),
-    clock: systemClock,
+    clock,
     log: silentLog,
     ownUid: 900,
     peerCredentials: () => peer,
@@ -30,6 +34,8 @@ const start = (): Promise<ResolverServer> =>
     handle: (request) => {
       if (request.op === op.PASSWD_BY_UID) throw new Error('a mistake of ours')
       if (request.op === op.GROUP_BY_GID) return Promise.resolve(pong)
+      if (request.op === op.AUTHORIZED_KEYS && request.user === 'slow') return slow()
+      if (request.op === op.PASSWD_BY_NAME && request.name === 'slow') return slow()
       return pong
     },
   })
@@ -135,6 +141,44 @@ describe('startServer', () => {
     peer = { pid: 2, uid: 1001, gid: 1001 }
     expect(await exchange(ping, pong.length)).toEqual(pong)
     for (const socket of idle) socket.destroy()
+  })
+
+  it('shows life to sshd and PAM while an answer is made, and to nobody else', async () => {
+    await server?.close()
+    const clock = aClock()
+    const waiting = new Set<() => void>()
+    const after: Clock['after'] = (ms, callback) => {
+      const cancel = clock.after(ms, () => {
+        waiting.delete(callback)
+        callback()
+      })
+      waiting.add(callback)
+      return () => {
+        waiting.delete(callback)
+        cancel()
+      }
+    }
+    const answers: PromiseWithResolvers<Buffer>[] = []
+    server = await start({ now: clock.now, after }, () => {
+      const answer = Promise.withResolvers<Buffer>()
+      answers.push(answer)
+      return answer.promise
+    })
+    peer = { pid: 1, uid: 0, gid: 0 }
+    const asked = { user: 'slow', uid: 1, keyType: '', keyBlob: '' }
+    const sign = encodePending(op.AUTHORIZED_KEYS)
+    const wanted = Buffer.concat([sign, sign, pong])
+    const keys = exchange(encodeRequest({ op: op.AUTHORIZED_KEYS, ...asked }), wanted.length)
+    const name = exchange(encodeRequest({ op: op.PASSWD_BY_NAME, name: 'slow' }), pong.length)
+    await expect.poll(() => answers.length).toBe(2)
+    await clock.advance(200)
+    // The first must have left before the next: what a peer does not read is not heaped up.
+    await new Promise(setImmediate)
+    await clock.advance(200)
+    for (const answer of answers) answer.resolve(pong)
+    expect(await keys).toEqual(wanted)
+    expect(await name).toEqual(pong)
+    expect(waiting.size).toBe(0)
   })
 
   it('does not start beside another resolver, and replaces a dead one', async () => {

@@ -6,6 +6,7 @@ import { FormatError } from '../../src/errors.ts'
 import {
   decodeRequest,
   encodeFailure,
+  encodePending,
   encodeRequest,
   encodeSuccess,
   type Request,
@@ -79,6 +80,7 @@ describe('codec', () => {
       encodeSuccess(op.INITGROUPS, { kind: 'gids', gids: [1950171475, 1929890698] }, true),
     ],
     ['response-notfound', encodeFailure(op.PASSWD_BY_NAME, 1, 'no such entry')],
+    ['response-pending', encodePending(op.ACCOUNT)],
   ])('writes the bytes of %s', (name, frame) => {
     expect(frame.toString('hex')).toBe(vector(name))
   })
@@ -190,7 +192,12 @@ describe('protocol.h', () => {
     expect(enumOf('STATUS')).toEqual(protocol.status)
     expect(enumOf('VERDICT')).toEqual(protocol.verdict)
     expect(header).toContain(`IAMLOGIN_WIRE_VERSION ${protocol.wireVersion}\n`)
-    for (const [name, value] of Object.entries({ ...protocol.limits, ...protocol.deadlines })) {
+    for (const [name, value] of Object.entries({
+      ...protocol.limits,
+      ...protocol.deadlines,
+      ...protocol.signs,
+      DOOR_OP: protocol.firstDoorOp,
+    })) {
       const told = new RegExp(`#define IAMLOGIN_${name} \\(?([\\d *]+)\\)?`).exec(header)?.[1] ?? ''
       expect([name, told.split('*').reduce((product, each) => product * Number(each), 1)]).toEqual([
         name,
