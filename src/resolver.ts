@@ -193,7 +193,8 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const door = createDoor({
     view,
     local,
-    askMiss: (name) => (misses.isKnownMiss(name) ? Promise.resolve('absent') : misses.ask(name)),
+    askMiss: (name) =>
+      misses.isKnownMiss(name, true) ? Promise.resolve('absent') : misses.ask(name),
     keys,
     budgetMs: doorBudgetMs,
     requireMfa: config.access.requireMfa,

@@ -10,8 +10,13 @@ import type { Store } from './store.ts'
 export type MissAnswer = 'present' | 'absent' | 'unknown'
 
 export type MissResolver = {
-  /** True when `name` is surely nobody of ours: no read could change it, or one just said so. */
-  readonly isKnownMiss: (name: string) => boolean
+  /**
+   * True when `name` is surely nobody of ours: no read could change it, or one said so a moment ago.
+   * @param isPrivileged root asks, sshd for whoever wants to log in: for them the moment is shorter
+   * while half of the calls that misses may cost are left, so that the first login after a person was
+   * created works although somebody asked for the name before.
+   */
+  readonly isKnownMiss: (name: string, isPrivileged: boolean) => boolean
   /** Has the source read for `name`; answers within the budget. 'unknown' is no 'absent'. */
   readonly ask: (name: string) => Promise<MissAnswer>
   readonly stats: () => { readonly cached: number; readonly budgetLeft: number }
@@ -28,12 +33,14 @@ export type MissDeps = {
 }
 
 const missTtlMs = 30_000
+/** As long as a process remembers a miss by itself: native/common/misses.h. */
+const privilegedTtlMs = 1_000
 const missNames = 10_000
 
 /** Makes the bounded way from an unknown name to the source. */
 export function createMissResolver(deps: MissDeps): MissResolver {
   const { clock, store, refresher, bucket } = deps
-  const misses = new LRUCache<string, true>({
+  const misses = new LRUCache<string, number>({
     max: missNames,
     ttl: missTtlMs,
     ttlResolution: 0,
@@ -70,17 +77,23 @@ export function createMissResolver(deps: MissDeps): MissResolver {
       promise.then(resolve, reject).finally(cancel)
     })
 
+  /** Names asked again and again must leave enough of the bucket for names never asked before. */
+  const mayAskAgain = (missedAt: number): boolean =>
+    clock.now() - missedAt >= privilegedTtlMs && bucket.left() >= bucket.size / 2
+
   return {
-    isKnownMiss: (name) =>
-      !isPossibleName(name) ||
-      isReservedName(name) ||
-      misses.has(name) ||
-      store.current()?.local.users.has(name) === true,
+    isKnownMiss: (name, isPrivileged) => {
+      if (!isPossibleName(name) || isReservedName(name)) return true
+      if (store.current()?.local.users.has(name) === true) return true
+      const missedAt = misses.get(name)
+      return missedAt !== undefined && !(isPrivileged && mayAskAgain(missedAt))
+    },
     ask: async (name) => {
+      const askedAt = clock.now()
       const done = await within(sharedRead())
       if (store.current()?.index.accountByName(name) !== undefined) return 'present'
       if (done !== true) return 'unknown'
-      misses.set(name, true)
+      misses.set(name, askedAt)
       return 'absent'
     },
     stats: () => ({ cached: misses.size, budgetLeft: bucket.left() }),

@@ -10,7 +10,8 @@ import { encodeFailure, encodeSuccess, type Request, type Response } from '../wi
 import { op, status, verdict, type Verdict } from '../wire/protocol.ts'
 
 export type Answer = Buffer | Promise<Buffer>
-export type Handler = (request: Request) => Answer
+/** @param isPrivileged root or our own user asks: sshd, PAM and the key command among them */
+export type Handler = (request: Request, isPrivileged: boolean) => Answer
 
 export type HandlerDeps = {
   readonly store: Store
@@ -80,11 +81,11 @@ export function createHandler(deps: HandlerDeps): Handler {
       : unavailable(code, 'the source cannot be asked now')
   }
 
-  const byUserName = (code: number, name: string): Answer => {
+  const byUserName = (code: number, name: string, isPrivileged: boolean): Answer => {
     const now = store.current()
     const account = now?.index.accountByName(name)
     if (now !== undefined && account !== undefined) return answerAccount(code, account, now)
-    if (misses.isKnownMiss(name)) return notFound(code)
+    if (misses.isKnownMiss(name, isPrivileged)) return notFound(code)
     return missed(code, name)
   }
 
@@ -139,14 +140,14 @@ export function createHandler(deps: HandlerDeps): Handler {
     )
   }
 
-  return (request) => {
+  return (request, isPrivileged) => {
     const code = request.op
     switch (code) {
       case op.PING:
         return success(code, { kind: 'version', version: deps.version })
       case op.PASSWD_BY_NAME:
       case op.INITGROUPS:
-        return byUserName(code, request.name)
+        return byUserName(code, request.name, isPrivileged)
       case op.PASSWD_BY_UID: {
         const now = store.current()
         const found = now?.index.accountByUid(request.id)

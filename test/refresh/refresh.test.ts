@@ -207,9 +207,35 @@ describe('createMissResolver', () => {
     const { refresher, misses, clock } = aResolver(aSource(everyone))
     await refresher.start()
     expect(await misses.ask('stranger')).toBe('absent')
-    expect(misses.isKnownMiss('stranger')).toBe(true)
+    expect(misses.isKnownMiss('stranger', false)).toBe(true)
     await clock.advance(30_001)
-    expect(misses.isKnownMiss('stranger')).toBe(false)
+    expect(misses.isKnownMiss('stranger', false)).toBe(false)
+  })
+
+  it('has root ask again a second later: a person may have been created meanwhile', async () => {
+    const { refresher, misses, clock, state } = aResolver(aSource(everyone))
+    await refresher.start()
+    expect(await misses.ask('fay')).toBe('absent')
+    expect(misses.isKnownMiss('fay', true)).toBe(true)
+    await clock.advance(1_000)
+    expect(misses.isKnownMiss('fay', false)).toBe(true)
+    expect(misses.isKnownMiss('fay', true)).toBe(false)
+    state.directory = aSource([...everyone, aUser({ name: 'fay' })])
+    expect(await misses.ask('fay')).toBe('present')
+  })
+
+  it('spends on names asked again no more than half of what misses may cost', async () => {
+    const { refresher, misses, clock, state } = aResolver(aSource(everyone), 10)
+    await refresher.start()
+    const before = state.calls
+    for (let second = 0; second < 10; second++) {
+      if (!misses.isKnownMiss('guess', true)) await misses.ask('guess')
+      await clock.advance(1_000)
+    }
+    // Of 10 a minute, full at first: six until fewer than half are left, and one that came back in 10 s.
+    expect(state.calls - before).toBeLessThanOrEqual(7)
+    expect(state.calls - before).toBeGreaterThanOrEqual(6)
+    expect(await misses.ask('somebody.else')).toBe('absent')
   })
 
   it('reads once or twice for all who ask at the same time', async () => {
@@ -228,7 +254,7 @@ describe('createMissResolver', () => {
     for (let guess = 0; guess < 10_000; guess++) await misses.ask(`guess${guess}`)
     expect(state.reads).toBe(11)
     expect(await misses.ask('one.more')).toBe('unknown')
-    expect(misses.isKnownMiss('one.more')).toBe(false)
+    expect(misses.isKnownMiss('one.more', false)).toBe(false)
     await clock.advance(30_000)
     const before = state.reads
     for (let guess = 0; guess < 100; guess++) await misses.ask(`late${guess}`)
@@ -257,13 +283,13 @@ describe('createMissResolver', () => {
     await refresher.start()
     state.failing = true
     expect(await misses.ask('stranger')).toBe('unknown')
-    expect(misses.isKnownMiss('stranger')).toBe(false)
+    expect(misses.isKnownMiss('stranger', false)).toBe(false)
   })
 
   it.each(['root', 'sudo', '..', 'a b', '12', ''])(
     'knows without a read that "%s" is nobody of ours',
     (name) => {
-      expect(aResolver(aSource(everyone)).misses.isKnownMiss(name)).toBe(true)
+      expect(aResolver(aSource(everyone)).misses.isKnownMiss(name, false)).toBe(true)
     },
   )
 })
