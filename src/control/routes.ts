@@ -138,6 +138,14 @@ export async function explainOf(parts: ControlParts, name: string): Promise<Expl
   const account = directory.accounts.find(
     ({ user, passwd }) => passwd.name === name || user.name === name,
   )
+  if (account === undefined && !local.users.has(name)) {
+    const age = Math.max(0, Math.round((parts.now() - current.readAt) / 1000))
+    steps.push({
+      rule: 'directory',
+      outcome: 'info',
+      found: `read ${age} s ago; \`iamlogin refresh ${name}\` asks now`,
+    })
+  }
   if (!told.allowed || account === undefined) return { name, allowed: told.allowed, steps }
   const answer = await parts.keys.of(account.user)
   const count = answer.status === 'success' ? answer.keys.length : 0
