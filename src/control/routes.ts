@@ -139,7 +139,7 @@ export async function explainOf(parts: ControlParts, name: string): Promise<Expl
     ({ user, passwd }) => passwd.name === name || user.name === name,
   )
   if (account === undefined && !local.users.has(name)) {
-    const age = Math.max(0, Math.round((parts.now() - current.readAt) / 1000))
+    const age = Math.round(ageOf(parts.clock, current.readAt) / 1000)
     steps.push({
       rule: 'directory',
       outcome: 'info',

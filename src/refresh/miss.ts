@@ -79,7 +79,7 @@ export function createMissResolver(deps: MissDeps): MissResolver {
 
   /** Names asked again and again must leave enough of the bucket for names never asked before. */
   const mayAskAgain = (missedAt: number): boolean =>
-    clock.now() - missedAt >= privilegedTtlMs && bucket.left() >= bucket.size / 2
+    clock.monotonic() - missedAt >= privilegedTtlMs && bucket.left() >= bucket.size / 2
 
   return {
     isKnownMiss: (name, isPrivileged) => {
@@ -89,7 +89,7 @@ export function createMissResolver(deps: MissDeps): MissResolver {
       return missedAt !== undefined && !(isPrivileged && mayAskAgain(missedAt))
     },
     ask: async (name) => {
-      const askedAt = clock.now()
+      const askedAt = clock.monotonic()
       const done = await within(sharedRead())
       if (store.current()?.index.accountByName(name) !== undefined) return 'present'
       if (done !== true) return 'unknown'

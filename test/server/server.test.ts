@@ -159,7 +159,7 @@ describe('startServer', () => {
       }
     }
     const answers: PromiseWithResolvers<Buffer>[] = []
-    server = await start({ now: clock.now, after }, () => {
+    server = await start({ ...clock, after }, () => {
       const answer = Promise.withResolvers<Buffer>()
       answers.push(answer)
       return answer.promise
