@@ -1,16 +1,109 @@
-// A source that suddenly returns nobody must not wipe the host.
+// A source that suddenly forgets many people must not shut them out on one answer's word: a large
+// loss needs a second read or an administrator. Compared is what the source said, before and now, of
+// the groups that are asked for now; what the administrator's rules make of it is no suspicion.
+import { pace, type Steps } from './steps.ts'
+import type { SourceDirectory } from './types.ts'
 
-/** Below this many users, losing half of them is a small team's ordinary day. */
-const smallTeam = 10
+/** A loss that is not believed at one read. */
+export type Loss = {
+  /** What is missing, as a sentence without its end. */
+  readonly reason: string
+  /** Every membership that is gone and makes the loss suspicious, as an opaque mark. */
+  readonly missing: ReadonlySet<string>
+}
+
+/** Losing fewer people than this is any team's ordinary day, whatever share of it they are. */
+const ordinary = 2
+
+type Scope = {
+  /** The group's name; empty: everybody. */
+  readonly group: string
+  readonly before: ReadonlySet<string>
+  readonly now: ReadonlySet<string>
+}
+
+function* union(lists: readonly Iterable<string>[]): Steps<ReadonlySet<string>> {
+  const all = new Set<string>()
+  const due = pace()
+  for (const list of lists)
+    for (const id of list) {
+      all.add(id)
+      if (due()) yield
+    }
+  return all
+}
+
+/** What can be compared: each group that was read before and is asked for now, and all of them. */
+function* scopesOf(
+  before: SourceDirectory,
+  now: SourceDirectory,
+  asked: readonly string[],
+): Steps<readonly Scope[]> {
+  const groups: Scope[] = []
+  for (const { name, memberIds } of before.groups) {
+    if (!asked.includes(name)) continue
+    const fresh = now.groups.find((group) => group.name === name)
+    groups.push({
+      group: name,
+      before: yield* union([memberIds]),
+      now: yield* union([fresh?.memberIds ?? []]),
+    })
+  }
+  // Where everybody is named now, whoever was named before, for any reason, is still to be there.
+  const everybody = now.complete
+    ? {
+        before: yield* union([before.users.map(({ id }) => id)]),
+        now: yield* union([now.users.map(({ id }) => id)]),
+      }
+    : {
+        before: yield* union(groups.map((each) => each.before)),
+        now: yield* union(groups.map((each) => each.now)),
+      }
+  return [{ group: '', ...everybody }, ...groups]
+}
+
+function isSuspicious({ group, before, now }: Scope, missing: number): boolean {
+  if (group === '' && before.size > 0 && now.size === 0) return true
+  return missing > ordinary && missing * 2 > before.size
+}
+
+function sentence({ group, before, now }: Scope, missing: number): string {
+  if (group !== '')
+    return `${missing} of the ${before.size} members of group ${group} are missing at one read`
+  return now.size === 0
+    ? `the source names nobody any more, before there were ${before.size} people`
+    : `${missing} of ${before.size} people are missing at one read`
+}
 
 /**
- * Tells why going from `previous` users to `next` needs a second read or an operator's word;
- * undefined when it does not.
+ * Tells what of `now` needs a second read or an administrator's word; undefined when nothing does:
+ * everybody gone, or at once more than half of the people, or of one group's members, and at least
+ * three.
+ * @param asked the groups that `now` was asked for; "*" is everybody
  */
-export function suspicion(previous: number, next: number): string | undefined {
-  if (previous > 0 && next === 0)
-    return `the source returned no user at all, before there were ${previous}`
-  if (previous >= smallTeam && next * 2 < previous)
-    return `the source returned ${next} users, fewer than half of the ${previous} before`
-  return undefined
+export function* lossSteps(
+  before: SourceDirectory,
+  now: SourceDirectory,
+  asked: readonly string[],
+): Steps<Loss | undefined> {
+  const reasons: string[] = []
+  const marks = new Set<string>()
+  const due = pace()
+  for (const scope of yield* scopesOf(before, now, asked)) {
+    const missing: string[] = []
+    for (const id of scope.before) {
+      if (!scope.now.has(id)) missing.push(`${scope.group} ${id}`)
+      if (due()) yield
+    }
+    if (!isSuspicious(scope, missing.length)) continue
+    reasons.push(sentence(scope, missing.length))
+    for (const mark of missing) marks.add(mark)
+  }
+  const [reason] = reasons
+  return reason === undefined ? undefined : { reason, missing: marks }
+}
+
+/** Whether a second read says no more than the first: it misses nobody whom the first one had. */
+export function confirms(second: Loss, first: Loss): boolean {
+  return [...second.missing].every((mark) => first.missing.has(mark))
 }

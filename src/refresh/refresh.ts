@@ -1,11 +1,11 @@
-// Keeps the store true to the source: read, build, doubt, replace; back off when that fails.
+// Keeps the store true to the source: read, doubt, build, replace; schedule.ts says when.
 import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../audit/event.ts'
 import { queriedGroups } from '../directory/access.ts'
 import { buildSteps } from '../directory/build.ts'
 import { diffSteps, sameSourceSteps } from '../directory/diff.ts'
 import { indexSteps } from '../directory/lookup.ts'
-import { suspicion } from '../directory/sanity.ts'
+import { confirms, lossSteps, type Loss } from '../directory/sanity.ts'
 import type {
   Directory,
   DirectoryRules,
@@ -18,6 +18,14 @@ import { momentOf, savedMoment, type Clock, type Moment } from '../platform/cloc
 import type { Log } from '../platform/log.ts'
 import type { Work } from '../platform/turns.ts'
 import type { Source } from '../sources/source.ts'
+import {
+  afterOtherRead,
+  afterScheduledRead,
+  due,
+  firstSchedule,
+  type Outcome,
+  type ScheduleRules,
+} from './schedule.ts'
 import type { SavedDirectory } from './state.ts'
 import type { Store } from './store.ts'
 
@@ -76,25 +84,27 @@ const readTimeoutMs = 120_000
 const longestBackOffMs = 300_000
 const confirmAfterMs = 30_000
 
-function sameUsers(a: SourceDirectory, b: SourceDirectory): boolean {
-  const ids = new Set(a.users.map((user) => user.id))
-  return ids.size === b.users.length && b.users.every((user) => ids.has(user.id))
-}
+/** A loss that was not believed at once, and when it was first seen. */
+type Doubt = { readonly loss: Loss; readonly since: number }
 
 /** Makes the refresh loop. Nothing runs before start(). */
 export function createRefresher(deps: RefreshDeps): Refresher {
   const { source, store, clock, log } = deps
   const stopper = new AbortController()
-  const confirmAfter = Math.min(deps.refreshMs, confirmAfterMs)
+  const timing: ScheduleRules = {
+    refreshMs: deps.refreshMs,
+    longestBackOffMs,
+    confirmAfterMs: Math.min(deps.refreshMs, confirmAfterMs),
+  }
   let pins: Pins = { uids: {}, gids: {} }
   /** By the monotonic clock. */
   let savedReadAt = Number.NEGATIVE_INFINITY
   let failure: Failure | undefined
-  let failures = 0
   let cost = 1
-  /** A result that was too small to believe at once. */
-  let doubted: SourceDirectory | undefined
-  let doubtedAt = 0
+  let doubt: Doubt | undefined
+  let schedule = firstSchedule(clock.monotonic())
+  /** The next read that begins is the schedule's own. */
+  let isScheduled = false
   let running: Promise<RefreshResult> | undefined
   let next: Promise<RefreshResult> | undefined
   let confirmed = false
@@ -175,20 +185,27 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     })
   }
 
-  const doubt = (fetched: SourceDirectory, confirm: boolean): void => {
+  /** @throws {SourceError} for a loss that needs a second read, or an administrator's word. */
+  const believe = async (
+    fetched: SourceDirectory,
+    { asked, confirm }: { readonly asked: readonly string[]; readonly confirm: boolean },
+  ): Promise<void> => {
     const before = store.current()
-    if (before === undefined || confirm) return
-    const reason = suspicion(before.source.users.length, fetched.users.length)
-    const again = doubted !== undefined && sameUsers(doubted, fetched)
-    // A read a moment later, for somebody's guess, may meet the same hiccup: that confirms nothing.
-    const second = again && clock.monotonic() - doubtedAt >= confirmAfter * 0.8
-    if (reason === undefined || second) {
-      doubted = undefined
+    const loss =
+      before === undefined || confirm
+        ? undefined
+        : await deps.work(lossSteps(before.source, fetched, asked))
+    const now = clock.monotonic()
+    const first =
+      loss !== undefined && doubt !== undefined && confirms(loss, doubt.loss) ? doubt : undefined
+    // A read a moment later, for an unknown name, may meet the same hiccup: that confirms nothing.
+    const isSecond = first !== undefined && now - first.since >= timing.confirmAfterMs * 0.8
+    if (loss === undefined || isSecond) {
+      doubt = undefined
       return
     }
-    if (!again) doubtedAt = clock.monotonic()
-    doubted = fetched
-    throw new SourceError('source_suspicious', `${reason}: the last good directory stays`, {
+    doubt = { loss, since: first?.since ?? now }
+    throw new SourceError('source_suspicious', `${loss.reason}: the last good directory stays`, {
       hint: 'a second read that says the same is believed; `iamlogin refresh --confirm` accepts it now',
     })
   }
@@ -204,7 +221,6 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const fail = (error: unknown): RefreshResult => {
     const at = clock.now()
     const first = failure === undefined
-    failures++
     failure =
       error instanceof SourceError
         ? { code: error.code, message: error.message, hint: error.hint, at }
@@ -228,9 +244,10 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     try {
       const signal = AbortSignal.any([stopper.signal, AbortSignal.timeout(readTimeoutMs)])
       const rules = await deps.rules(signal)
-      const fetched = await source.fetchDirectory({ groups: queriedGroups(rules) }, signal)
+      const asked = queriedGroups(rules)
+      const fetched = await source.fetchDirectory({ groups: asked }, signal)
       cost = Math.max(1, countCalls() - callsBefore)
-      doubt(fetched, confirm)
+      await believe(fetched, { asked, confirm })
       stopper.signal.throwIfAborted()
       await inTurn(async () => {
         const before = store.current()?.directory
@@ -245,7 +262,6 @@ export function createRefresher(deps: RefreshDeps): Refresher {
           reason: 'the source answers again',
         })
       failure = undefined
-      failures = 0
       return { ok: true }
     } catch (error) {
       return stopper.signal.aborted ? { ok: false, failure: stopped() } : fail(error)
@@ -260,11 +276,42 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     deps.onRead(now.directory)
   }
 
-  const begin = (): Promise<RefreshResult> => {
-    const read = readOnce().finally(() => {
-      running = undefined
-      schedule()
+  const outcomeOf = (result: RefreshResult): Outcome => {
+    if (result.ok) return { kind: 'good' }
+    return result.failure.code === 'source_suspicious' && doubt !== undefined
+      ? { kind: 'doubted', since: doubt.since }
+      : { kind: 'failed' }
+  }
+
+  const arm = (): void => {
+    cancelTimer?.()
+    // A read that waits for the one in flight arms the timer at its own end.
+    if (stopper.signal.aborted || isScheduled) return
+    const { at, scheduled } = due(schedule)
+    cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
+      isScheduled ||= scheduled
+      void readNow()
     })
+  }
+
+  const begin = (): Promise<RefreshResult> => {
+    const after = isScheduled ? afterScheduledRead : afterOtherRead
+    isScheduled = false
+    let outcome: Outcome = { kind: 'failed' }
+    const read = readOnce()
+      .then((result) => {
+        outcome = outcomeOf(result)
+        return result
+      })
+      .finally(() => {
+        running = undefined
+        schedule = after(
+          schedule,
+          { outcome, at: clock.monotonic(), random: deps.random() },
+          timing,
+        )
+        arm()
+      })
     running = read
     return read
   }
@@ -280,20 +327,6 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     return next
   }
 
-  const schedule = (): void => {
-    cancelTimer?.()
-    if (stopper.signal.aborted) return
-    const jitter = 0.9 + 0.2 * deps.random()
-    const backOff = Math.min(
-      deps.refreshMs * 2 ** failures,
-      Math.max(longestBackOffMs, deps.refreshMs),
-    )
-    const base = doubted === undefined ? backOff : confirmAfter
-    cancelTimer = clock.after(base * jitter, () => {
-      void readNow()
-    })
-  }
-
   return {
     restore: async (saved) => {
       pins = saved.pins
@@ -301,7 +334,10 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       savedReadAt = readAt.monotonic
       await build(saved.source, await deps.rules(stopper.signal), readAt)
     },
-    start: () => readNow(),
+    start: () => {
+      isScheduled = true
+      return readNow()
+    },
     readNow,
     localChanged: () => inTurn(rebuild),
     failure: () => failure,

@@ -5,7 +5,6 @@ import { fnv1a, isForbiddenId } from '../../src/directory/ids.ts'
 import { explainName } from '../../src/directory/explain.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { parseLocalAccounts } from '../../src/directory/local.ts'
-import { suspicion } from '../../src/directory/sanity.ts'
 import type { SourceUser } from '../../src/directory/types.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
@@ -150,20 +149,6 @@ describe('buildDirectory', () => {
       rules,
     })
     expect(shared).toEqual({ 'ec2-user': [users[1]] })
-  })
-})
-
-describe('suspicion', () => {
-  it.each([
-    [5, 0, true],
-    [1, 0, true],
-    [0, 0, false],
-    [100, 49, true],
-    [100, 50, false],
-    [2, 1, false],
-    [9, 1, false],
-  ])('of %i users becoming %i is %s', (before, after, expected) => {
-    expect(suspicion(before, after) !== undefined).toBe(expected)
   })
 })
 

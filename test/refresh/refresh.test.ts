@@ -13,7 +13,7 @@ import { aClock, aSource, aUser, noLocal, someRules } from '../support/builders.
 
 const everyone = Array.from({ length: 20 }, (_, index) => aUser({ name: `user${index}` }))
 
-function aResolver(first: SourceDirectory, callsPerMinute = 60) {
+function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_000) {
   const clock = aClock()
   const events: AuditEvent[] = []
   const saved: SavedDirectory[] = []
@@ -25,6 +25,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     callsPerRead: 1,
     hold: undefined as Promise<void> | undefined,
     local: noLocal,
+    rules: someRules(),
     disk: 'well' as 'well' | 'full',
     looks: 0,
   }
@@ -35,14 +36,14 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60) {
     log: silentLog,
     audit: (event) => events.push(event),
     local: () => state.local,
-    rules: () => Promise.resolve(someRules()),
+    rules: () => Promise.resolve(state.rules),
     save: (each) => {
       if (state.disk === 'full') return Promise.reject(new Error('ENOSPC'))
       saved.push(each)
       return Promise.resolve()
     },
     random: () => 0.5,
-    refreshMs: 60_000,
+    refreshMs,
     confirmMs: 3_600_000,
     work: (steps) => Promise.resolve(finish(steps)),
     published: () => Promise.resolve(),
@@ -122,10 +123,14 @@ describe('createRefresher', () => {
     await refresher.start()
     state.failing = true
     await clock.advance(60_000)
-    await clock.advance(60_000)
     expect(state.reads).toBe(2)
+    // The first failure costs no delay: a moment's outage must not hold up who is removed.
     await clock.advance(60_000)
     expect(state.reads).toBe(3)
+    await clock.advance(60_000)
+    expect(state.reads).toBe(3)
+    await clock.advance(60_000)
+    expect(state.reads).toBe(4)
     expect(names()).toHaveLength(20)
     expect(refresher.failure()).toMatchObject({ code: 'source_unreachable', hint: 'h' })
     state.failing = false
@@ -152,6 +157,85 @@ describe('createRefresher', () => {
       expect(names()).toHaveLength(fewer.length)
     },
   )
+
+  it('removes who was deleted while unknown names met an outage, within refresh + 2 s', async () => {
+    const { refresher, misses, state, clock, names } = aResolver(aSource(everyone), 60, 10_000)
+    await refresher.start()
+    await clock.advance(7_000)
+    state.failing = true
+    for (let name = 0; name < 8; name++) {
+      expect(await misses.ask(`unknown${name}`)).toBe('unknown')
+      await clock.advance(500)
+    }
+    await clock.advance(1_000)
+    state.failing = false
+    state.directory = aSource(everyone.slice(1))
+    for (let second = 0; second < 12; second++) await clock.advance(1_000)
+    expect(names()).not.toContain('user0')
+  })
+
+  it('reads once for a schedule that comes due while a caller reads', async () => {
+    const { refresher, state, clock } = aResolver(aSource(everyone))
+    await refresher.start()
+    const held = Promise.withResolvers<undefined>()
+    state.hold = held.promise.then(() => undefined)
+    const read = refresher.readNow()
+    await clock.advance(60_000)
+    held.resolve(undefined)
+    await read
+    for (let look = 0; look < 5; look++) await clock.advance(0)
+    expect(state.reads).toBe(3)
+  })
+
+  it('ends the back-off of a long outage at the first answer that anybody gets', async () => {
+    const { refresher, state, clock } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.failing = true
+    for (let minute = 0; minute < 60; minute++) await clock.advance(60_000)
+    state.failing = false
+    await refresher.readNow()
+    const before = state.reads
+    await clock.advance(60_000)
+    expect(state.reads).toBe(before + 1)
+  })
+
+  it('takes no change of rules for a loss: fewer people by other groups are there at one read', async () => {
+    const ops = everyone.slice(0, 3).map(({ name }) => name)
+    const { refresher, state, names } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.rules = someRules({ groups: ['ops'] })
+    state.directory = aSource(everyone.slice(0, 3), { ops })
+    expect(await refresher.readNow()).toEqual({ ok: true })
+    expect(names()).toEqual(ops)
+    state.rules = someRules({ groups: ['developers', 'ops'] })
+    state.directory = aSource(everyone, { ops, developers: everyone.map(({ name }) => name) })
+    expect(await refresher.readNow()).toEqual({ ok: true })
+    expect(names()).toHaveLength(20)
+  })
+
+  it('doubts a small team that is suddenly one person, and lets ordinary days pass', async () => {
+    const { refresher, state, names, clock } = aResolver(aSource(everyone.slice(0, 9)))
+    await refresher.start()
+    state.directory = aSource(everyone.slice(0, 1))
+    expect(await refresher.readNow()).toMatchObject({ failure: { code: 'source_suspicious' } })
+    expect(names()).toHaveLength(9)
+    await clock.advance(30_000)
+    expect(names()).toHaveLength(1)
+    state.directory = aSource(everyone.slice(0, 3))
+    await refresher.readNow()
+    state.directory = aSource(everyone.slice(0, 1))
+    expect(await refresher.readNow()).toEqual({ ok: true })
+  })
+
+  it('believes two reads that miss the same people, although others come and go', async () => {
+    const { refresher, state, names, clock } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.directory = aSource(everyone.slice(0, 5))
+    await refresher.readNow()
+    state.directory = aSource([...everyone.slice(0, 5), aUser({ name: 'new' })])
+    await clock.advance(30_000)
+    expect(names()).toHaveLength(6)
+  })
 
   it('does not take another small directory for the confirmation', async () => {
     const { refresher, state, names } = aResolver(aSource(everyone))
