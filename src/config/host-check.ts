@@ -1,6 +1,7 @@
 // What a valid configuration says that this host does not have: read by `config check` and at each
 // start and reload. Pure: the facts of the host are handed in.
 import { dirname } from 'node:path'
+import { judgeSudoers, type SudoFacts } from '../setup/sudoers.ts'
 import { originText, type LoadedConfig } from './load.ts'
 
 export type FileFacts = { readonly mode: number; readonly uid: number; readonly gid: number }
@@ -15,6 +16,7 @@ export type HostFacts = {
   readonly resolver: { readonly uid: number; readonly gid: number } | undefined
   /** Of a file or folder; undefined where there is none. */
   readonly stat: (path: string) => FileFacts | undefined
+  readonly sudo: SudoFacts
 }
 
 export type Finding = {
@@ -75,6 +77,7 @@ export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Find
     return `${originText(origin)}: ${key}`
   }
   const { access, accounts } = config
+  const ofSudo = judgeSudoers(host.sudo)
   const missing = [
     ...access.localGroups
       .filter((name) => !host.groups.has(name))
@@ -93,6 +96,7 @@ export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Find
       : [
           `${at('accounts.shell')}: "${accounts.shell}" is not in /etc/shells or not installed here; people get /bin/sh: install it, or choose another`,
         ]),
+    ...(ofSudo === undefined ? [] : [ofSudo]),
     ...ignored.map(
       (file) => `${file}: not read, for its name does not end in .toml: rename it, or move it away`,
     ),

@@ -1,6 +1,8 @@
 // What `config check` and the daemon compare the configuration with: accounts, shells and files here.
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import type { LocalAccounts } from '../directory/types.ts'
+import type { SudoFacts } from '../setup/sudoers.ts'
+import { sudoFacts } from './sudo-facts.ts'
 
 /** libc's own list where /etc/shells is missing; getusershell(3). */
 const standardShells = ['/bin/sh', '/bin/csh']
@@ -37,6 +39,7 @@ export function hostFacts({ users, groups }: LocalAccounts): {
   readonly isShell: (path: string) => boolean
   readonly resolver: { readonly uid: number; readonly gid: number } | undefined
   readonly stat: (path: string) => { mode: number; uid: number; gid: number } | undefined
+  readonly sudo: SudoFacts
 } {
   const uid = users.get('iamlogin')
   const gid = groups.get('iamlogin')
@@ -47,5 +50,6 @@ export function hostFacts({ users, groups }: LocalAccounts): {
     isShell: (path) => shells.has(path) && isExecutable(path),
     resolver: uid === undefined || gid === undefined ? undefined : { uid, gid },
     stat: statOf,
+    sudo: sudoFacts(),
   }
 }

@@ -23,6 +23,7 @@ const host: HostFacts = {
   isShell: () => true,
   resolver: undefined,
   stat: () => undefined,
+  sudo: { kinds: new Set(), sudoers: undefined, sudoConf: '' },
 }
 
 describe('configCheck', () => {

@@ -20,6 +20,7 @@ const aHost = (facts: Partial<HostFacts> = {}): HostFacts => ({
   isShell: () => true,
   resolver: { uid: 900, gid: 901 },
   stat: () => open,
+  sudo: { kinds: new Set(['sudo']), sudoers: undefined, sudoConf: '' },
   ...facts,
 })
 const closed = (path: string, facts: FileFacts) =>
@@ -53,6 +54,15 @@ describe('findOnHost', () => {
     const text = `${good}[accounts]\nshell = "/bin/zsh"\n`
     const isShell = (path: string) => path !== '/bin/zsh'
     expect(find(text, aHost({ isShell }))[0]?.message).toMatch(/:4: accounts.shell: "\/bin\/zsh"/)
+  })
+
+  it('warns of a sudoers file that the sudo of this host refuses', () => {
+    const sudoers = 'Defaults group_plugin="system_group.so"\n'
+    const host = aHost({ sudo: { kinds: new Set(['sudo-rs']), sudoers, sudoConf: '' } })
+    const [finding, ...more] = find(good, host)
+    expect(more).toEqual([])
+    expect(finding).toMatchObject({ level: 'warning' })
+    expect(finding?.message).toMatch(/^\/etc\/sudoers.d\/iamlogin: sudo-rs is installed here/)
   })
 
   it.each([
