@@ -75,24 +75,26 @@ int known_freshness(bool *ret_is_fresh)
 
 int known_find(const char *name, struct known_person *ret_person)
 {
+        unsigned char room[SNAPSHOT_ROOM];
+        CLEANUP_RECORD struct snapshot_record stored = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
+        struct reader *payload = &stored.payload;
         struct known_person person = {.uid = 0};
         struct passwd_record record = {.uid = 0};
         struct view user_id = {NULL, 0}, arn = {NULL, 0};
-        struct reader payload;
 
         int r = snapshot_acquire(&snapshot);
         if (r < 0)
                 return r == -ENOENT ? -ENODATA : r;
-        r = snapshot_find_name(&snapshot, SNAPSHOT_PASSWD_BY_NAME, name, &payload);
+        r = snapshot_find_name(&snapshot, SNAPSHOT_PASSWD_BY_NAME, name, &stored);
         if (r == 0)
-                r = decode_passwd(&payload, &record);
+                r = decode_passwd(payload, &record);
         if (r == 0)
-                r = skip_gids(&payload);
+                r = skip_gids(payload);
         if (r == 0)
-                r = read_str(&payload, &user_id);
+                r = read_str(payload, &user_id);
         if (r == 0)
-                r = read_str(&payload, &arn);
+                r = read_str(payload, &arn);
         if (r < 0)
                 return r;
         person.uid = record.uid;

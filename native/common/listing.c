@@ -9,6 +9,7 @@
 void listing_clear(struct listing *listing)
 {
         wire_reply_clear(&listing->page);
+        snapshot_record_clear(&listing->entry);
         snapshot_release(&listing->snapshot);
         *listing = (struct listing) LISTING_EMPTY;
 }
@@ -18,11 +19,16 @@ static int peek_file(struct listing *listing, uint8_t opcode, struct reader *ret
         enum snapshot_list list =
                 opcode == IAMLOGIN_OP_PASSWD_LIST ? SNAPSHOT_ALL_PASSWD : SNAPSHOT_ALL_GROUPS;
 
-        int r = snapshot_entry(&listing->snapshot, list, listing->next, ret_entry);
+        listing->entry.room = listing->room;
+        listing->entry.size = sizeof(listing->room);
+        int r = snapshot_entry(&listing->snapshot, list, listing->next, &listing->entry);
         if (r == -ENOENT) { /* the end: whoever forgets endpwent(3) keeps no mapping */
+                snapshot_record_clear(&listing->entry);
                 snapshot_release(&listing->snapshot);
                 listing->next = 0;
         }
+        if (r == 0)
+                *ret_entry = listing->entry.payload;
         return r;
 }
 

@@ -12,8 +12,10 @@
 #include "wire.h"
 
 struct listing {
-        struct snapshot snapshot; /* held while the list comes from it */
-        struct wire_reply page;   /* else the page of the resolver */
+        struct snapshot snapshot;     /* held while the list comes from it */
+        struct snapshot_record entry; /* the copy of its entry under the cursor */
+        unsigned char room[SNAPSHOT_ROOM];
+        struct wire_reply page; /* else the page of the resolver */
         uint64_t generation;
         uint32_t next; /* where the page after this begins; 0: there is none. Of a file: the next entry */
         uint32_t remaining; /* entries left in the page */
@@ -22,7 +24,7 @@ struct listing {
 
 #define LISTING_EMPTY                                                                                        \
         {                                                                                                    \
-                SNAPSHOT_NONE, WIRE_REPLY_EMPTY, 0, 0, 0, 0                                                  \
+                .snapshot = SNAPSHOT_NONE, .page = WIRE_REPLY_EMPTY                                          \
         }
 
 void listing_clear(struct listing *listing);

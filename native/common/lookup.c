@@ -83,31 +83,29 @@ static int group_of(struct wire_reply *reply, struct group_record *ret_record)
         return r < 0 ? r : read_end(&reply->payload);
 }
 
-/* From directory.db, in place; -ENOENT and worse: ask the resolver. */
+/* From directory.db, by way of a copy; -ENOENT and worse: ask the resolver. */
 static int stored_passwd(const char *name, uint32_t uid, struct snapshot *snapshot,
-                         struct passwd_record *ret_record)
+                         struct snapshot_record *copy, struct passwd_record *ret_record)
 {
-        struct reader payload;
-
         int r = snapshot_acquire(snapshot);
+
         if (r == 0)
-                r = name != NULL ? snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, name, &payload)
-                                 : snapshot_find_id(snapshot, SNAPSHOT_PASSWD_BY_UID, uid, &payload);
-        return r < 0 ? r : decode_passwd(&payload, ret_record);
+                r = name != NULL ? snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, name, copy)
+                                 : snapshot_find_id(snapshot, SNAPSHOT_PASSWD_BY_UID, uid, copy);
+        return r < 0 ? r : decode_passwd(&copy->payload, ret_record);
 }
 
 static int stored_group(const char *name, uint32_t gid, struct snapshot *snapshot,
-                        struct group_record *ret_record)
+                        struct snapshot_record *copy, struct group_record *ret_record)
 {
-        struct reader payload;
-
         int r = snapshot_acquire(snapshot);
+
         if (r == 0)
-                r = name != NULL ? snapshot_find_name(snapshot, SNAPSHOT_GROUP_BY_NAME, name, &payload)
-                                 : snapshot_find_id(snapshot, SNAPSHOT_GROUP_BY_GID, gid, &payload);
+                r = name != NULL ? snapshot_find_name(snapshot, SNAPSHOT_GROUP_BY_NAME, name, copy)
+                                 : snapshot_find_id(snapshot, SNAPSHOT_GROUP_BY_GID, gid, copy);
         if (r == 0)
-                r = decode_group(&payload, ret_record);
-        return r < 0 ? r : read_end(&payload);
+                r = decode_group(&copy->payload, ret_record);
+        return r < 0 ? r : read_end(&copy->payload);
 }
 
 static bool is_possible(const char *name)
@@ -117,13 +115,15 @@ static bool is_possible(const char *name)
 
 int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct passwd *ret)
 {
+        unsigned char room[SNAPSHOT_ROOM];
+        CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
         struct passwd_record record = {.uid = 0};
 
         if (!is_possible(name))
                 return -ENOENT;
-        int r = stored_passwd(name, 0, &snapshot, &record);
+        int r = stored_passwd(name, 0, &snapshot, &copy, &record);
         if (r < 0) {
                 r = ask(&(struct question){IAMLOGIN_OP_PASSWD_BY_NAME, name, 0}, &snapshot, &reply);
                 if (r == 0)
@@ -136,13 +136,15 @@ int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct 
 
 int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passwd *ret)
 {
+        unsigned char room[SNAPSHOT_ROOM];
+        CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
         struct passwd_record record = {.uid = 0};
 
         if (!valid_id(uid))
                 return -ENOENT;
-        int r = stored_passwd(NULL, uid, &snapshot, &record);
+        int r = stored_passwd(NULL, uid, &snapshot, &copy, &record);
         if (r < 0) {
                 r = ask(&(struct question){IAMLOGIN_OP_PASSWD_BY_UID, NULL, uid}, &snapshot, &reply);
                 if (r == 0)
@@ -155,13 +157,15 @@ int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passw
 
 int lookup_group_by_name(const char *name, char *buffer, size_t length, struct group *ret)
 {
+        unsigned char room[SNAPSHOT_ROOM];
+        CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
         struct group_record record = {.gid = 0};
 
         if (!is_possible(name))
                 return -ENOENT;
-        int r = stored_group(name, 0, &snapshot, &record);
+        int r = stored_group(name, 0, &snapshot, &copy, &record);
         if (r < 0) {
                 r = ask(&(struct question){IAMLOGIN_OP_GROUP_BY_NAME, name, 0}, &snapshot, &reply);
                 if (r == 0)
@@ -174,13 +178,15 @@ int lookup_group_by_name(const char *name, char *buffer, size_t length, struct g
 
 int lookup_group_by_gid(uint32_t gid, char *buffer, size_t length, struct group *ret)
 {
+        unsigned char room[SNAPSHOT_ROOM];
+        CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
         struct group_record record = {.gid = 0};
 
         if (!valid_id(gid))
                 return -ENOENT;
-        int r = stored_group(NULL, gid, &snapshot, &record);
+        int r = stored_group(NULL, gid, &snapshot, &copy, &record);
         if (r < 0) {
                 r = ask(&(struct question){IAMLOGIN_OP_GROUP_BY_GID, NULL, gid}, &snapshot, &reply);
                 if (r == 0)
@@ -229,15 +235,12 @@ static int read_gids(struct reader *reader, bool is_stored, struct gid_list *ret
 
 static int stored_gids(const char *user, struct snapshot *snapshot, struct gid_list *ret_list)
 {
+        unsigned char room[SNAPSHOT_ROOM];
+        CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         struct passwd_record record = {.uid = 0};
-        struct reader payload;
 
-        int r = snapshot_acquire(snapshot);
-        if (r == 0)
-                r = snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, user, &payload);
-        if (r == 0)
-                r = decode_passwd(&payload, &record);
-        return r < 0 ? r : read_gids(&payload, true, ret_list);
+        int r = stored_passwd(user, 0, snapshot, &copy, &record);
+        return r < 0 ? r : read_gids(&copy.payload, true, ret_list);
 }
 
 int lookup_initgroups(const char *user, struct gid_list *ret_list)

@@ -37,6 +37,7 @@ static const uint64_t size_max = SNAPSHOT_SIZE_MAX;
 struct slot {
         const uint8_t *base;
         size_t size;
+        struct snapshot_layout layout;
         uint64_t inode;
         uint32_t device_minor;
         _Atomic uint64_t state;
@@ -59,7 +60,7 @@ static int map_file(struct slot *slot)
         void *base = mmap(NULL, file.stx_size, PROT_READ, MAP_SHARED, fd, 0);
         if (base == MAP_FAILED)
                 return -errno;
-        int r = snapshot_check(base, file.stx_size);
+        int r = snapshot_check(base, file.stx_size, &slot->layout);
         if (r < 0) {
                 munmap(base, file.stx_size);
                 return r;
@@ -180,7 +181,7 @@ int snapshot_acquire(struct snapshot *ret_snapshot)
                 if (index == NONE)
                         return -ENOENT;
         }
-        *ret_snapshot = (struct snapshot){slots[index].base, slots[index].size, index};
+        *ret_snapshot = (struct snapshot){slots[index].base, slots[index].size, index, &slots[index].layout};
         return 0;
 }
 

@@ -18,7 +18,7 @@
  *       48    8  count of passwd records, of group records
  *       56   40  five hash tables: passwd by name, passwd by uid, group by name, group by gid,
  *                strangers by name; each u32 offset, u32 slots (a power of two, at least twice
- *                the records)
+ *                the records, and so many that no run of used slots reaches SNAPSHOT_PROBES_MAX)
  *       96    8  offsets of two arrays of u32 record offsets: every passwd, every group
  *      104    8  source.offline in ms: how old the data may be for a login
  *      112   16  0
@@ -34,9 +34,13 @@
  *
  * What a reader proves: the header's sum and the file's size once, when it maps; each slot's and
  * record's bounds, the record's sum, its syntax (record.h) and that it is what was asked for, at
- * each access. A flipped bit is a miss, never another id. The mapping is of a file that root or the
- * state directory's owner wrote: the owner could truncate it under a reader (SIGBUS); iamlogind
- * replaces and never truncates.
+ * each access. A flipped bit is a miss, never another id. The file's owner can write to the mapping
+ * at any time: the header is taken once, and a record is copied before it is checked. The owner
+ * could also truncate the file under a reader (SIGBUS); iamlogind replaces and never truncates.
+ *
+ * What a lookup costs, whatever the file holds: SNAPSHOT_PROBES_MAX slots and as many copies of at
+ * most SNAPSHOT_ROOM bytes, then the sum of one record, which is no longer than its kind can be. A
+ * table or record beyond that is damaged, and the first damaged record ends the lookup.
  */
 #pragma once
 
@@ -45,9 +49,24 @@
 #include <stdint.h>
 
 #include "bytes.h"
+#include "protocol.h"
 
 #define SNAPSHOT_HEADER 128
 #define SNAPSHOT_SIZE_MAX 536870912u /* 512 MiB */
+
+/* Slots that one lookup looks at. At half load the longest run of used slots grows with the logarithm
+ * of their number: 80 with a million. The writer makes the table larger until all runs are shorter. */
+#define SNAPSHOT_PROBES_MAX 128u
+
+/* The longest payload of each kind in bytes, by the limits of protocol.h. */
+#define SNAPSHOT_STR(length) (2u + (length))
+#define SNAPSHOT_PASSWD_MAX                                                                                  \
+        (SNAPSHOT_STR(IAMLOGIN_NAME_MAX) + 8u + SNAPSHOT_STR(IAMLOGIN_GECOS_MAX) +                           \
+         SNAPSHOT_STR(IAMLOGIN_DIR_MAX) + SNAPSHOT_STR(IAMLOGIN_SHELL_MAX) + 4u + 4u * IAMLOGIN_GIDS_MAX +   \
+         2u * SNAPSHOT_STR(UINT16_MAX))
+#define SNAPSHOT_GROUP_MAX                                                                                   \
+        (SNAPSHOT_STR(IAMLOGIN_NAME_MAX) + 8u + SNAPSHOT_STR(IAMLOGIN_NAME_MAX) * IAMLOGIN_MEMBERS_MAX)
+#define SNAPSHOT_STRANGER_MAX (SNAPSHOT_STR(IAMLOGIN_NAME_MAX) + 4u)
 
 enum snapshot_table {
         SNAPSHOT_PASSWD_BY_NAME,
@@ -64,16 +83,31 @@ enum snapshot_list {
         SNAPSHOT_LISTS,
 };
 
-/* A held mapping: release it, and views into it end. */
+/* The header, as it was when the file was mapped. */
+struct snapshot_layout {
+        struct {
+                uint32_t offset, mask;
+        } tables[SNAPSHOT_TABLES];
+        struct {
+                uint32_t offset, count;
+        } lists[SNAPSHOT_LISTS];
+        uint64_t generation;
+        int64_t read_at_ms;
+        uint64_t offline_ms;
+        uint32_t ids_min, ids_max;
+};
+
+/* A held mapping: release it. */
 struct snapshot {
         const uint8_t *base;
         size_t size;
         int slot;
+        const struct snapshot_layout *layout;
 };
 
 #define SNAPSHOT_NONE                                                                                        \
         {                                                                                                    \
-                NULL, 0, -1                                                                                  \
+                NULL, 0, -1, NULL                                                                            \
         }
 #define CLEANUP_SNAPSHOT __attribute__((cleanup(snapshot_release)))
 
@@ -81,15 +115,38 @@ struct snapshot {
 int snapshot_acquire(struct snapshot *ret_snapshot);
 void snapshot_release(struct snapshot *snapshot);
 
-/* The payload of the record with this key. 0, -ENOENT, or -EBADMSG for a damaged record. */
-int snapshot_find_name(const struct snapshot *snapshot, enum snapshot_table table, const char *name,
-                       struct reader *ret_payload);
-int snapshot_find_id(const struct snapshot *snapshot, enum snapshot_table table, uint32_t id,
-                     struct reader *ret_payload);
+/*
+ * A copy of one record, in the caller's room where it fits, else on the heap. It outlives the mapping;
+ * views into it end with snapshot_record_clear() or the next use. Holds nothing of worth after an error.
+ */
+struct snapshot_record {
+        unsigned char *room;
+        size_t size;
+        unsigned char *heap;
+        struct reader payload;
+};
 
-/* The payload of the index-th record of a kind. 0, -ENOENT past the last, or -EBADMSG. */
+#define SNAPSHOT_ROOM 1024 /* what almost every passwd record fits in */
+#define SNAPSHOT_RECORD(room)                                                                                \
+        {                                                                                                    \
+                room, sizeof(room), NULL,                                                                    \
+                {                                                                                            \
+                        NULL, NULL                                                                           \
+                }                                                                                            \
+        }
+#define CLEANUP_RECORD __attribute__((cleanup(snapshot_record_clear)))
+
+void snapshot_record_clear(struct snapshot_record *record);
+
+/* The record with this key. 0, -ENOENT, -ENOMEM, or -EBADMSG for damage. */
+int snapshot_find_name(const struct snapshot *snapshot, enum snapshot_table table, const char *name,
+                       struct snapshot_record *record);
+int snapshot_find_id(const struct snapshot *snapshot, enum snapshot_table table, uint32_t id,
+                     struct snapshot_record *record);
+
+/* The index-th record of a kind. 0, -ENOENT past the last, -ENOMEM, or -EBADMSG. */
 int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uint32_t index,
-                   struct reader *ret_payload);
+                   struct snapshot_record *record);
 
 /* Which of the resolver's directories this is; grows with each. */
 uint64_t snapshot_generation(const struct snapshot *snapshot);
@@ -101,4 +158,4 @@ void snapshot_times(const struct snapshot *snapshot, int64_t *ret_read_at_ms, ui
 bool snapshot_is_stranger(const struct snapshot *snapshot, const char *name);
 
 /* Header and bounds of any bytes, as acquire checks them. 0 or -EBADMSG. */
-int snapshot_check(const uint8_t *base, size_t size);
+int snapshot_check(const uint8_t *base, size_t size, struct snapshot_layout *ret_layout);

@@ -27,17 +27,23 @@ static uint8_t truth[65536];
 static size_t truth_length;
 static uint32_t alice_uid;
 
+static struct snapshot_layout layout;
+
+/* No room: each record is a heap block of its own length, so that ASan sees a read past its end. */
+static struct snapshot_record record = {.room = NULL};
+
+/* Of bytes that hold. */
 static struct snapshot view_of(const uint8_t *bytes, size_t length)
 {
-        return (struct snapshot){bytes, length, -1};
+        CHECK(snapshot_check(bytes, length, &layout) == 0);
+        return (struct snapshot){bytes, length, -1, &layout};
 }
 
 static int find_user(const struct snapshot *snapshot, const char *name, struct passwd_record *ret_record)
 {
-        struct reader payload;
+        int r = snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, name, &record);
 
-        int r = snapshot_find_name(snapshot, SNAPSHOT_PASSWD_BY_NAME, name, &payload);
-        return r < 0 ? r : decode_passwd(&payload, ret_record);
+        return r < 0 ? r : decode_passwd(&record.payload, ret_record);
 }
 
 static void finds_who_is_there_and_nobody_else(void)
@@ -45,19 +51,17 @@ static void finds_who_is_there_and_nobody_else(void)
         struct snapshot snapshot = view_of(truth, truth_length);
         struct passwd_record user;
         struct group_record group;
-        struct reader payload;
 
-        CHECK(snapshot_check(truth, truth_length) == 0);
         CHECK(find_user(&snapshot, "alice", &user) == 0 && user.name.length == 5);
         alice_uid = user.uid;
         CHECK(find_user(&snapshot, "carol", &user) == 0);
         CHECK(find_user(&snapshot, "dave", &user) == -ENOENT);
         CHECK(find_user(&snapshot, "", &user) == -ENOENT);
-        CHECK(snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, alice_uid, &payload) == 0);
-        CHECK(decode_passwd(&payload, &user) == 0 && memcmp(user.name.data, "alice", 5) == 0);
-        CHECK(snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, 0, &payload) == -ENOENT);
-        CHECK(snapshot_find_name(&snapshot, SNAPSHOT_GROUP_BY_NAME, "developers", &payload) == 0);
-        CHECK(decode_group(&payload, &group) == 0 && group.count == 3);
+        CHECK(snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, alice_uid, &record) == 0);
+        CHECK(decode_passwd(&record.payload, &user) == 0 && memcmp(user.name.data, "alice", 5) == 0);
+        CHECK(snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, 0, &record) == -ENOENT);
+        CHECK(snapshot_find_name(&snapshot, SNAPSHOT_GROUP_BY_NAME, "developers", &record) == 0);
+        CHECK(decode_group(&record.payload, &group) == 0 && group.count == 3);
 }
 
 static void lists_everybody_in_order(void)
@@ -66,19 +70,18 @@ static void lists_everybody_in_order(void)
         struct snapshot snapshot = view_of(truth, truth_length);
         struct passwd_record user;
         struct group_record group;
-        struct reader payload;
 
         for (uint32_t i = 0; i < 3; i++) {
-                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &payload) == 0);
-                CHECK(decode_passwd(&payload, &user) == 0 && user.name.length == strlen(names[i]) &&
+                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &record) == 0);
+                CHECK(decode_passwd(&record.payload, &user) == 0 && user.name.length == strlen(names[i]) &&
                       memcmp(user.name.data, names[i], user.name.length) == 0);
         }
-        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, 3, &payload) == -ENOENT);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, 3, &record) == -ENOENT);
         for (uint32_t i = 0; i < 5; i++)
-                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, &payload) == 0 &&
-                      decode_group(&payload, &group) == 0);
-        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, 5, &payload) == -ENOENT);
-        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, UINT32_MAX, &payload) == -ENOENT);
+                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, &record) == 0 &&
+                      decode_group(&record.payload, &group) == 0);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, 5, &record) == -ENOENT);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, UINT32_MAX, &record) == -ENOENT);
 }
 
 static void knows_who_is_never_ours(void)
@@ -94,27 +97,27 @@ static void knows_who_is_never_ours(void)
 /* Any bytes: either they are refused, or what is found about alice is true. */
 static void is_never_fooled(const uint8_t *bytes, size_t length)
 {
-        struct snapshot snapshot = view_of(bytes, length);
+        struct snapshot snapshot = {bytes, length, -1, &layout};
         struct passwd_record user;
         struct group_record group;
-        struct reader payload;
 
-        if (snapshot_check(bytes, length) < 0)
+        if (snapshot_check(bytes, length, &layout) < 0)
                 return;
         if (find_user(&snapshot, "alice", &user) == 0)
                 CHECK(user.uid == alice_uid && user.gid == alice_uid);
-        if (snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, alice_uid, &payload) == 0 &&
-            decode_passwd(&payload, &user) == 0)
+        if (snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, alice_uid, &record) == 0 &&
+            decode_passwd(&record.payload, &user) == 0)
                 CHECK(user.name.length == 5 && memcmp(user.name.data, "alice", 5) == 0);
-        if (snapshot_find_name(&snapshot, SNAPSHOT_GROUP_BY_NAME, "iamlogin-sudo", &payload) == 0 &&
-            decode_group(&payload, &group) == 0)
+        if (snapshot_find_name(&snapshot, SNAPSHOT_GROUP_BY_NAME, "iamlogin-sudo", &record) == 0 &&
+            decode_group(&record.payload, &group) == 0)
                 CHECK(group.count == 3);
-        (void) snapshot_find_id(&snapshot, SNAPSHOT_GROUP_BY_GID, alice_uid, &payload);
+        (void) snapshot_find_id(&snapshot, SNAPSHOT_GROUP_BY_GID, alice_uid, &record);
         CHECK(!snapshot_is_stranger(&snapshot, "alice"));
         for (uint32_t i = 0; i < 3; i++)
-                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &payload) == 0 &&
-                    decode_passwd(&payload, &user) == 0)
+                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &record) == 0 &&
+                    decode_passwd(&record.payload, &user) == 0)
                         CHECK(user.uid == user.gid);
+        snapshot_record_clear(&record);
 }
 
 static void survives_every_truncation(void)
@@ -123,7 +126,7 @@ static void survives_every_truncation(void)
                 uint8_t *exact = malloc(cut + 1); /* ASan sees a read past its end */
                 CHECK(exact != NULL);
                 memcpy(exact, truth, cut);
-                CHECK(snapshot_check(exact, cut) == -EBADMSG);
+                CHECK(snapshot_check(exact, cut, &layout) == -EBADMSG);
                 free(exact);
         }
 }
@@ -323,6 +326,7 @@ int main(int argc, char **argv)
         knows_who_is_never_ours();
         survives_every_truncation();
         survives_every_flipped_bit();
+        snapshot_record_clear(&record);
         survives_mutations(argc > 1 ? atol(argv[1]) : 100000);
         CHECK(mkdtemp(folder) != NULL);
         CHECK(setenv("IAMLOGIN_STATE_DIR", folder, 1) == 0 && setenv("IAMLOGIN_RUNTIME_DIR", folder, 1) == 0);

@@ -20,6 +20,8 @@ export type SnapshotInput = {
 }
 
 export const headerSize = 128
+/** SNAPSHOT_PROBES_MAX: slots that a reader looks at. */
+export const probesMax = 128
 /** Offset of the one word that changes after the file was published. */
 export const supersededOffset = 8
 
@@ -96,10 +98,39 @@ function slotsFor(count: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(2, count * 2)))
 }
 
+/** How many used slots follow one another at most, in a table of `slots` and going round its end. */
+export function longestRun(hashes: Uint32Array, slots: number): number {
+  const homes = new Uint32Array(slots)
+  for (const hash of hashes) {
+    const home = hash & (slots - 1)
+    homes[home] = (homes[home] ?? 0) + 1
+  }
+  let [waiting, run, longest] = [0, 0, 0]
+  // Twice round: what overflows the end of the table goes on at its beginning.
+  for (let at = 0; at < slots * 2; at++) {
+    waiting += homes[at & (slots - 1)] ?? 0
+    run = waiting > 0 ? run + 1 : 0
+    longest = Math.max(longest, run)
+    waiting = Math.max(0, waiting - 1)
+  }
+  return longest
+}
+
+/**
+ * The smallest table whose runs a reader follows to their end. Only names that were made to have one
+ * hash fit in none: those beyond the reader's bound are asked of the resolver.
+ */
+export function slotsOf(hashes: Uint32Array): number {
+  const least = slotsFor(hashes.length)
+  for (let slots = least; slots <= least * 8; slots *= 2)
+    if (longestRun(hashes, slots) < probesMax) return slots
+  return least
+}
+
 type Table = { readonly offset: number; readonly slots: number }
 
 function* writeTable(out: Output, offsets: Uint32Array, hashes: Uint32Array): Steps<Table> {
-  const slots = slotsFor(offsets.length)
+  const slots = slotsOf(hashes)
   const table = { offset: out.at(), slots }
   out.skip(slots * 8)
   const bytes = out.bytes()

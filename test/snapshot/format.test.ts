@@ -7,7 +7,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
-import { encodeSnapshot, headerSize, supersededOffset } from '../../src/snapshot/format.ts'
+import {
+  encodeSnapshot,
+  headerSize,
+  longestRun,
+  probesMax,
+  slotsOf,
+  supersededOffset,
+} from '../../src/snapshot/format.ts'
 import { publishSnapshot } from '../../src/snapshot/publish.ts'
 import { sumOf, xxh32 } from '../../src/snapshot/sum.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
@@ -74,6 +81,58 @@ describe('encodeSnapshot', () => {
         },
       ),
     )
+  })
+})
+
+/** The longest run of used slots as a reader meets it, slot by slot. */
+function runOf(hashes: Uint32Array, slots: number): number {
+  const used = new Uint8Array(slots)
+  for (const hash of hashes) {
+    let at = hash & (slots - 1)
+    while (used[at] === 1) at = (at + 1) & (slots - 1)
+    used[at] = 1
+  }
+  let [run, longest] = [0, 0]
+  for (let at = 0; at < slots * 2; at++) {
+    run = used[at & (slots - 1)] === 1 ? run + 1 : 0
+    longest = Math.max(longest, run)
+  }
+  return longest
+}
+
+describe('slotsOf', () => {
+  it('has the bound that the reader has', () => {
+    const header = readFileSync(join(import.meta.dirname, '../../native/common/snapshot.h'), 'utf8')
+    expect(header).toContain(`#define SNAPSHOT_PROBES_MAX ${probesMax}u`)
+  })
+
+  it('counts the runs that linear probing makes', () => {
+    const hashes = fc.array(fc.nat({ max: 40 }), { maxLength: 16 })
+    fc.assert(
+      fc.property(hashes, (all) => {
+        expect(longestRun(Uint32Array.from(all), 32)).toBe(runOf(Uint32Array.from(all), 32))
+      }),
+    )
+  })
+
+  it('leaves no run that a reader gives up in, with a hundred thousand random names', () => {
+    let random = 20
+    const hashes = Uint32Array.from({ length: 131_072 }, () => {
+      random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0
+      return (random ^ (random >>> 16)) >>> 0
+    })
+    expect(runOf(hashes, slotsOf(hashes))).toBeLessThan(probesMax)
+  })
+
+  it('takes a larger table where a run would be too long', () => {
+    const hashes = Uint32Array.from({ length: 400 }, (_, each) => each * 1024)
+    expect(runOf(hashes, 1024)).toBe(400)
+    expect(slotsOf(hashes)).toBe(4096)
+    expect(runOf(hashes, 4096)).toBeLessThan(probesMax)
+  })
+
+  it('ends with names that all have one hash', () => {
+    expect(slotsOf(new Uint32Array(400).fill(7))).toBe(1024)
   })
 })
 
