@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "text.h"
+
 static const uint32_t rounds[64] = {
         0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
         0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -102,24 +104,114 @@ static void encode_base64(const uint8_t digest[32], char *text)
         *text = '\0';
 }
 
-void fingerprint_of_blob(const char *blob, char text[FINGERPRINT_SIZE])
-{
-        uint8_t bytes[FINGERPRINT_INPUT_MAX], digest[32];
+/* Big-endian lengths, as RFC 4251 has them. Strings and mpints alike: 0, or -1 past the end. */
+struct key_reader {
+        uint8_t *at;
+        const uint8_t *end;
+};
 
-        text[0] = '\0';
-        size_t length = decode_base64(blob, bytes, sizeof(bytes));
-        if (length == 0)
-                return;
-        sha256(bytes, length, digest);
-        memcpy(text, "SHA256:", 7);
-        encode_base64(digest, text + 7);
+static int read_big(struct key_reader *reader, size_t size, uint64_t *ret_value)
+{
+        uint64_t value = 0;
+
+        if ((size_t) (reader->end - reader->at) < size)
+                return -1;
+        for (size_t i = 0; i < size; i++)
+                value = value << 8 | reader->at[i];
+        reader->at += size;
+        *ret_value = value;
+        return 0;
 }
 
-void fingerprint_of(const char *auth_info, char text[FINGERPRINT_SIZE])
+static int read_string(struct key_reader *reader, const uint8_t **ret_data, size_t *ret_length)
+{
+        uint64_t length;
+
+        if (read_big(reader, 4, &length) < 0 || length > (size_t) (reader->end - reader->at))
+                return -1;
+        *ret_data = reader->at;
+        *ret_length = (size_t) length;
+        reader->at += length;
+        return 0;
+}
+
+/* Certificate types, the types of the keys inside, and how many fields those have: PROTOCOL.certkeys,
+ * PROTOCOL.u2f. */
+static const struct {
+        const char *certificate;
+        const char *key;
+        int fields;
+} kinds[] = {
+        {"ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519", 1},
+        {"ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp256", 2},
+        {"ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp384", 2},
+        {"ecdsa-sha2-nistp521-cert-v01@openssh.com", "ecdsa-sha2-nistp521", 2},
+        {"ssh-rsa-cert-v01@openssh.com", "ssh-rsa", 2},
+        {"ssh-dss-cert-v01@openssh.com", "ssh-dss", 4},
+        {"sk-ssh-ed25519-cert-v01@openssh.com", "sk-ssh-ed25519@openssh.com", 2},
+        {"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", 3},
+};
+
+/*
+ * Replaces a certificate by the key inside of it: its type goes right before its fields, over the end of
+ * the nonce, for a key's type is shorter than its certificate's. What is no sound certificate stays.
+ */
+static void open_certificate(uint8_t **bytes, size_t *length, struct fingerprint *ret_fingerprint)
+{
+        struct key_reader reader = {*bytes, *bytes + *length};
+        const uint8_t *type, *skipped, *id;
+        size_t type_length, size, id_length;
+        uint64_t serial, use;
+        size_t kind = 0;
+
+        if (read_string(&reader, &type, &type_length) < 0)
+                return;
+        while (kind < sizeof(kinds) / sizeof(kinds[0]) &&
+               (strlen(kinds[kind].certificate) != type_length ||
+                memcmp(kinds[kind].certificate, type, type_length) != 0))
+                kind++;
+        if (kind == sizeof(kinds) / sizeof(kinds[0]) || read_string(&reader, &skipped, &size) < 0)
+                return;
+        uint8_t *fields = reader.at;
+        for (int i = 0; i < kinds[kind].fields; i++)
+                if (read_string(&reader, &skipped, &size) < 0)
+                        return;
+        const uint8_t *end = reader.at;
+        if (read_big(&reader, 8, &serial) < 0 || read_big(&reader, 4, &use) < 0 ||
+            read_string(&reader, &id, &id_length) < 0)
+                return;
+        ret_fingerprint->is_certificate = true;
+        ret_fingerprint->serial = serial;
+        text_clean((const char *) id, id_length, ret_fingerprint->certificate_id, CERTIFICATE_ID_SIZE);
+        size = strlen(kinds[kind].key);
+        uint8_t *start = fields - size - 4;
+        const uint8_t head[4] = {0, 0, 0, (uint8_t) size};
+        memcpy(start, head, sizeof(head));
+        memcpy(start + sizeof(head), kinds[kind].key, size);
+        *bytes = start;
+        *length = (size_t) (end - start);
+}
+
+void fingerprint_of_blob(const char *blob, struct fingerprint *ret_fingerprint)
+{
+        uint8_t buffer[FINGERPRINT_INPUT_MAX], digest[32];
+        uint8_t *bytes = buffer;
+
+        memset(ret_fingerprint, 0, sizeof(*ret_fingerprint));
+        size_t length = decode_base64(blob, buffer, sizeof(buffer));
+        if (length == 0)
+                return;
+        open_certificate(&bytes, &length, ret_fingerprint);
+        sha256(bytes, length, digest);
+        memcpy(ret_fingerprint->text, "SHA256:", 7);
+        encode_base64(digest, ret_fingerprint->text + 7);
+}
+
+void fingerprint_of(const char *auth_info, struct fingerprint *ret_fingerprint)
 {
         static const char word[] = "publickey ";
 
-        text[0] = '\0';
+        memset(ret_fingerprint, 0, sizeof(*ret_fingerprint));
         const char *line = auth_info;
         while (line != NULL && strncmp(line, word, sizeof(word) - 1) != 0) {
                 line = strchr(line, '\n');
@@ -127,5 +219,5 @@ void fingerprint_of(const char *auth_info, char text[FINGERPRINT_SIZE])
         }
         const char *space = line == NULL ? NULL : strchr(line + sizeof(word) - 1, ' ');
         if (space != NULL)
-                fingerprint_of_blob(space + 1, text);
+                fingerprint_of_blob(space + 1, ret_fingerprint);
 }

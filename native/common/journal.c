@@ -3,6 +3,7 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,18 @@ void journal_add(struct journal_entry *entry, const char *field, const char *val
 void journal_add_view(struct journal_entry *entry, const char *field, const struct view *value)
 {
         add(entry, field, value->data, value->length);
+}
+
+void journal_add_key(struct journal_entry *entry, const struct fingerprint *key)
+{
+        char serial[21];
+
+        journal_add(entry, "IAMLOGIN_KEY_FINGERPRINT", key->text);
+        if (!key->is_certificate)
+                return;
+        (void) snprintf(serial, sizeof(serial), "%" PRIu64, key->serial);
+        journal_add(entry, "IAMLOGIN_KEY_CERTIFICATE_ID", key->certificate_id);
+        journal_add(entry, "IAMLOGIN_KEY_CERTIFICATE_SERIAL", serial);
 }
 
 /* Until the entry was taken, a tenth of a second at most, and the moment that the look-up needs. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "bytes.h"
+#include "fingerprint.h"
 
 struct journal_entry {
         char bytes[8192];
@@ -21,6 +22,8 @@ struct journal_entry {
 /* Adds FIELD=value; an empty value adds nothing, control characters in it become spaces. */
 void journal_add(struct journal_entry *entry, const char *field, const char *value);
 void journal_add_view(struct journal_entry *entry, const char *field, const struct view *value);
+/* IAMLOGIN_KEY_FINGERPRINT, and what a certificate says of itself. */
+void journal_add_key(struct journal_entry *entry, const struct fingerprint *key);
 
 /* 0, or -errno when no journal takes it. */
 int journal_send(const struct journal_entry *entry);

@@ -9,6 +9,7 @@
 
 #include "bytes.h"
 #include "known.h"
+#include "outage.h"
 #include "protocol.h"
 #include "tell.h"
 #include "valid.h"
@@ -64,7 +65,14 @@ static int ask(const struct visit *visit, struct answer *ret_answer)
         return r < 0 ? r : decode(&reply.payload, ret_answer);
 }
 
-static int decide_alone(pam_handle_t *pam, const struct visit *visit, const struct options *options)
+static int refuse(pam_handle_t *pam)
+{
+        pam_error(pam, "iamlogin: your access can't be confirmed now; ask whoever manages this host.");
+        return PAM_PERM_DENIED;
+}
+
+static int decide_alone(pam_handle_t *pam, const struct visit *visit, const struct options *options,
+                        int error)
 {
         struct known_person person;
 
@@ -74,20 +82,43 @@ static int decide_alone(pam_handle_t *pam, const struct visit *visit, const stru
                 return PAM_IGNORE;
         if (r < 0) {
                 /* Not local, and no file to look into: whoever it is, we can't vouch for them. */
-                pam_syslog(pam, LOG_ERR, "no resolver answers and directory.db can't be read: %s is refused",
-                           visit->user);
+                pam_syslog(pam, LOG_ERR, "%s, and directory.db can't be read: %s is refused",
+                           explain_error(error), visit->user);
                 return PAM_PERM_DENIED;
         }
-        const char *rule = options->offline_deny ? "offline=deny"
-                           : person.is_fresh     ? "directory.db within source.offline"
-                                                 : "directory.db older than source.offline";
         bool refused = options->offline_deny || !person.is_fresh;
-        const struct told told = {refused ? "login-refused" : "login-allowed", rule, "", refused};
+        const struct told told = {
+                .action = refused ? "login-refused" : "login-allowed",
+                .rule = options->offline_deny ? "offline=deny"
+                        : person.is_fresh     ? "directory.db within source.offline"
+                                              : "directory.db older than source.offline",
+                .session = "",
+                .why = explain_error(error),
+                .refused = refused,
+        };
         tell(pam, visit, &person, &told);
-        if (!refused)
-                return PAM_SUCCESS;
-        pam_error(pam, "iamlogin: your access can't be confirmed now; ask whoever manages this host.");
-        return PAM_PERM_DENIED;
+        return refused ? refuse(pam) : PAM_SUCCESS;
+}
+
+/*
+ * A resolver is there, and what came of asking it is neither a verdict nor an outage: only who is nobody of
+ * ours is let pass, by what was published last.
+ */
+static int refuse_unanswered(pam_handle_t *pam, const struct visit *visit, int error)
+{
+        struct known_person person;
+        const struct told told = {.action = "login-refused",
+                                  .rule = "no answer of the resolver's that counts",
+                                  .session = "",
+                                  .why = explain_error(error),
+                                  .refused = true};
+
+        int r = known_find(visit->user, &person);
+        if (r == -ENOENT)
+                return PAM_IGNORE;
+        pam_syslog(pam, LOG_ERR, "%s is refused: %s", visit->user, told.why);
+        tell(pam, visit, r == 0 ? &person : NULL, &told);
+        return refuse(pam);
 }
 
 int door_ask(pam_handle_t *pam, const struct visit *visit, const struct options *options)
@@ -99,11 +130,12 @@ int door_ask(pam_handle_t *pam, const struct visit *visit, const struct options 
             known_local(visit->user) > 0)
                 return PAM_IGNORE;
         int r = ask(visit, &answer);
+        if (r < 0 && !is_outage(r))
+                return refuse_unanswered(pam, visit, r);
         if (r < 0) {
                 if (options->debug || r != -ECONNREFUSED)
-                        pam_syslog(pam, LOG_WARNING, "asking the resolver about %s: %s", visit->user,
-                                   strerror(-r));
-                return decide_alone(pam, visit, options);
+                        pam_syslog(pam, LOG_WARNING, "asking about %s: %s", visit->user, explain_error(r));
+                return decide_alone(pam, visit, options, r);
         }
         switch (answer.verdict) {
         case IAMLOGIN_VERDICT_ALLOW:

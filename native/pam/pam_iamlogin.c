@@ -33,7 +33,8 @@ static int session(pam_handle_t *pamh, bool is_open)
 
         if (visit_read(pamh, &visit) != PAM_SUCCESS || !visit_is_person(&visit))
                 return PAM_IGNORE;
-        return report_session(pamh, &visit, is_open) ? PAM_SUCCESS : PAM_IGNORE;
+        bool is_ours = is_open ? report_open(pamh, &visit) : report_close(pamh, &visit);
+        return is_ours ? PAM_SUCCESS : PAM_IGNORE;
 }
 
 int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)

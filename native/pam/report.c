@@ -13,6 +13,7 @@
 
 #include "bytes.h"
 #include "known.h"
+#include "outage.h"
 #include "protocol.h"
 #include "tell.h"
 #include "valid.h"
@@ -49,19 +50,29 @@ static void make_session(char session[SESSION_SIZE])
         (void) snprintf(session, SESSION_SIZE, "%016" PRIx64 "%016" PRIx64, now_us(), number);
 }
 
-/* The same name at open and at close, where one process does both, as PAM wants it. */
-static void session_of(pam_handle_t *pam, bool is_open, char session[SESSION_SIZE])
+/* What is kept from open to close, in one process, as PAM wants it. */
+struct kept {
+        char session[SESSION_SIZE];
+        char auth_info[AUTH_INFO_MAX + 1];
+};
+
+static void keep(pam_handle_t *pam, const char *session, const char *auth_info)
+{
+        struct kept *kept = calloc(1, sizeof(*kept));
+
+        if (kept == NULL)
+                return;
+        memcpy(kept->session, session, SESSION_SIZE);
+        memcpy(kept->auth_info, auth_info, strlen(auth_info));
+        if (pam_set_data(pam, DATA_NAME, kept, free_data) != PAM_SUCCESS)
+                free(kept);
+}
+
+static const struct kept *find_kept(pam_handle_t *pam)
 {
         const void *data = NULL;
 
-        if (!is_open && pam_get_data(pam, DATA_NAME, &data) == PAM_SUCCESS && data != NULL) {
-                memcpy(session, data, SESSION_SIZE);
-                return;
-        }
-        make_session(session);
-        char *kept = is_open ? strdup(session) : NULL;
-        if (kept != NULL && pam_set_data(pam, DATA_NAME, kept, free_data) != PAM_SUCCESS)
-                free(kept);
+        return pam_get_data(pam, DATA_NAME, &data) == PAM_SUCCESS ? data : NULL;
 }
 
 static int send_report(const struct visit *visit, const char *session, bool is_open, int timeout_ms)
@@ -99,10 +110,9 @@ static bool is_known(const char *name, struct known_person *ret_person)
         return is_possible(name) && known_find(name, ret_person) == 0;
 }
 
-bool report_session(pam_handle_t *pam, const struct visit *visit, bool is_open)
+static bool report(pam_handle_t *pam, const struct visit *visit, const char *session, bool is_open)
 {
         struct known_person person;
-        char session[SESSION_SIZE];
 
         /*
          * Whose session it is: who became somebody else by sudo or su, or who entered. With an address
@@ -118,13 +128,40 @@ bool report_session(pam_handle_t *pam, const struct visit *visit, bool is_open)
                 is_person || visit->auth_info[0] != '\0' || (is_possible(visit->user) && !is_local);
         if (!may_be_ours)
                 return false;
-        session_of(pam, is_open, session);
-        if (send_report(visit, session, is_open, is_local ? LOCAL_PATIENCE_MS : IAMLOGIN_LOOKUP_DEADLINE_MS) <
-            0) {
+        int r = send_report(visit, session, is_open,
+                            is_local ? LOCAL_PATIENCE_MS : IAMLOGIN_LOOKUP_DEADLINE_MS);
+        if (r < 0) {
                 bool is_sudo = strncmp(visit->service, "sudo", 4) == 0;
-                const struct told told = {is_open ? (is_sudo ? "sudo" : "session-open") : "session-close", "",
-                                          session, false};
+                const struct told told = {
+                        .action = is_open ? (is_sudo ? "sudo" : "session-open") : "session-close",
+                        .rule = "",
+                        .session = session,
+                        .why = explain_error(r),
+                };
                 tell(pam, visit, is_person ? &person : NULL, &told);
         }
         return true;
+}
+
+bool report_open(pam_handle_t *pam, const struct visit *visit)
+{
+        char session[SESSION_SIZE];
+
+        make_session(session);
+        if (!report(pam, visit, session, true))
+                return false;
+        keep(pam, session, visit->auth_info);
+        return true;
+}
+
+bool report_close(pam_handle_t *pam, const struct visit *visit)
+{
+        const struct kept *kept = find_kept(pam);
+        struct visit closed = *visit;
+        char session[SESSION_SIZE];
+
+        /* The environment is the user's by now: without what was kept there is no key to name. */
+        closed.auth_info = kept == NULL ? "" : kept->auth_info;
+        make_session(session);
+        return report(pam, &closed, kept == NULL ? session : kept->session, false);
 }

@@ -13,13 +13,13 @@ void tell(pam_handle_t *pam, const struct visit *visit, const struct known_perso
           const struct told *told)
 {
         struct journal_entry entry = JOURNAL_EMPTY;
-        char fingerprint[FINGERPRINT_SIZE];
+        struct fingerprint key;
         char message[512];
 
-        fingerprint_of(visit->auth_info, fingerprint);
-        (void) snprintf(message, sizeof(message), "%s: %s %s from %s%s%s (no resolver answered)", visit->user,
-                        told->action, visit->service, visit->rhost[0] != '\0' ? visit->rhost : "this host",
-                        told->rule[0] != '\0' ? ": " : "", told->rule);
+        fingerprint_of(visit->auth_info, &key);
+        (void) snprintf(message, sizeof(message), "%s: %s %s from %s%s%s (%s)", visit->user, told->action,
+                        visit->service, visit->rhost[0] != '\0' ? visit->rhost : "this host",
+                        told->rule[0] != '\0' ? ": " : "", told->rule, told->why);
         journal_add(&entry, "MESSAGE", message);
         journal_add(&entry, "PRIORITY", told->refused ? "4" : "6");
         journal_add(&entry, "SYSLOG_IDENTIFIER", "iamlogin");
@@ -32,12 +32,12 @@ void tell(pam_handle_t *pam, const struct visit *visit, const struct known_perso
         journal_add(&entry, "IAMLOGIN_RHOST", visit->rhost);
         journal_add(&entry, "IAMLOGIN_RUSER", visit->ruser);
         journal_add(&entry, "IAMLOGIN_SESSION", told->session);
-        journal_add(&entry, "IAMLOGIN_KEY_FINGERPRINT", fingerprint);
+        journal_add_key(&entry, &key);
         if (person != NULL) {
                 journal_add(&entry, "IAMLOGIN_USER_ID", person->user_id);
                 journal_add(&entry, "IAMLOGIN_ARN", person->arn);
         }
         if (entry.overflow || journal_send(&entry) < 0)
                 pam_syslog(pam, told->refused ? LOG_WARNING : LOG_INFO, "%s key=%s session=%s", message,
-                           fingerprint, told->session);
+                           key.text, told->session);
 }

@@ -9,6 +9,7 @@ struct told {
         const char *action; /* as in src/audit/event.ts */
         const char *rule;   /* for logins, else "" */
         const char *session;
+        const char *why; /* no resolver took it: why not */
         bool refused;
 };
 

@@ -6,13 +6,33 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "fingerprint.h"
+#include "text.h"
 
-static const char *item(pam_handle_t *pam, int type)
+static void copy(const char *text, char *ret_clean, size_t size)
+{
+        /* A character more than fits, so that the last one is not cut in two before it is judged. */
+        text_clean(text, strnlen(text, size + 3), ret_clean, size);
+}
+
+static void copy_item(pam_handle_t *pam, int type, char *ret_clean, size_t size)
 {
         const void *value = NULL;
 
-        return pam_get_item(pam, type, &value) == PAM_SUCCESS && value != NULL ? value : "";
+        copy(pam_get_item(pam, type, &value) == PAM_SUCCESS && value != NULL ? value : "", ret_clean, size);
+}
+
+/* Lines of printable ASCII, bounded: all that sshd writes. */
+static const char *auth_info_of(pam_handle_t *pam)
+{
+        const char *text = pam_getenv(pam, "SSH_AUTH_INFO_0");
+        size_t length = text == NULL ? 0 : strnlen(text, AUTH_INFO_MAX + 1);
+
+        if (length > AUTH_INFO_MAX)
+                return "";
+        for (size_t i = 0; i < length; i++)
+                if ((text[i] < ' ' || text[i] > '~') && text[i] != '\n')
+                        return "";
+        return text == NULL ? "" : text;
 }
 
 int visit_read(pam_handle_t *pam, struct visit *ret_visit)
@@ -24,15 +44,12 @@ int visit_read(pam_handle_t *pam, struct visit *ret_visit)
                 return r;
         if (user == NULL || user[0] == '\0')
                 return PAM_USER_UNKNOWN;
-        const char *auth_info = pam_getenv(pam, "SSH_AUTH_INFO_0");
-        if (auth_info == NULL || strlen(auth_info) > FINGERPRINT_INPUT_MAX)
-                auth_info = "";
-        *ret_visit = (struct visit){.user = user,
-                                    .service = item(pam, PAM_SERVICE),
-                                    .tty = item(pam, PAM_TTY),
-                                    .rhost = item(pam, PAM_RHOST),
-                                    .ruser = item(pam, PAM_RUSER),
-                                    .auth_info = auth_info};
+        copy(user, ret_visit->user, sizeof(ret_visit->user));
+        copy_item(pam, PAM_SERVICE, ret_visit->service, sizeof(ret_visit->service));
+        copy_item(pam, PAM_TTY, ret_visit->tty, sizeof(ret_visit->tty));
+        copy_item(pam, PAM_RHOST, ret_visit->rhost, sizeof(ret_visit->rhost));
+        copy_item(pam, PAM_RUSER, ret_visit->ruser, sizeof(ret_visit->ruser));
+        ret_visit->auth_info = auth_info_of(pam);
         return PAM_SUCCESS;
 }
 

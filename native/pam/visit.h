@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who stands at the door, as PAM tells: strings that live as long as the handle, never NULL. */
+/*
+ * Who stands at the door, as PAM tells: what the other side may choose freely (a host name, a user name
+ * that the client sends) is cleaned and cut here, so that no request is malformed by it.
+ */
 #pragma once
 
 #include <security/pam_modules.h>
 #include <stdbool.h>
 #include <stddef.h>
 
+#define VISIT_NAME_SIZE 256 /* a host name has 253 characters at most: RFC 1035 */
+#define VISIT_WORD_SIZE 64  /* a service, a terminal */
+#define AUTH_INFO_MAX 12000 /* bytes: a key or certificate of FINGERPRINT_INPUT_MAX in base64 */
+
 struct visit {
-        const char *user;
-        const char *service;
-        const char *tty;
-        const char *rhost;
-        const char *ruser;
-        const char *auth_info; /* SSH_AUTH_INFO_0; sshd sets it from open_session on */
+        char user[VISIT_NAME_SIZE];
+        char service[VISIT_WORD_SIZE];
+        char tty[VISIT_WORD_SIZE];
+        char rhost[VISIT_NAME_SIZE];
+        char ruser[VISIT_NAME_SIZE];
+        /*
+         * SSH_AUTH_INFO_0, which sshd sets from open_session on; empty where it is not what sshd writes.
+         * Lives as long as the handle. Only while a session opens: later the PAM environment is the user's
+         * (~/.pam_environment; pam_env(8)).
+         */
+        const char *auth_info;
 };
 
 struct options {

@@ -25,6 +25,8 @@ static const char *reason_of(int r)
                 return "not a key that was known of this person";
         case -ENOENT:
                 return "no key of this person is known here";
+        case -EPROTO:
+                return "no answer of the resolver's that counts";
         case -ESTALE:
                 return "what is known of this person is older than source.offline";
         default:
@@ -33,20 +35,21 @@ static const char *reason_of(int r)
 }
 
 /* `r` is what came of it; with 0 `key` is whose key it is. */
-static void tell(const struct question *question, int r, const struct known_key *key)
+static void tell(const struct question *question, int r, const struct known_key *key, const char *why)
 {
         struct journal_entry entry = JOURNAL_EMPTY;
         struct known_person person;
-        char fingerprint[FINGERPRINT_SIZE], message[256];
+        struct fingerprint offered;
+        char message[512];
         const char *action = r == 0 ? "key-offered" : "key-refused";
         bool is_person = r != 0 && known_find(question->user, &person) == 0 && person.uid == question->uid;
 
         /* Somebody of another name service's is none of our business. */
         if (r != 0 && !is_person && known_local(question->user) <= 0)
                 return;
-        fingerprint_of_blob(question->blob, fingerprint);
-        (void) snprintf(message, sizeof(message), "%s: %s %s: %s (no resolver answered)", question->user,
-                        action, fingerprint, reason_of(r));
+        fingerprint_of_blob(question->blob, &offered);
+        (void) snprintf(message, sizeof(message), "%s: %s %s: %s (%s)", question->user, action, offered.text,
+                        reason_of(r), why);
         journal_add(&entry, "MESSAGE", message);
         journal_add(&entry, "PRIORITY", r == 0 ? "6" : "4");
         journal_add(&entry, "SYSLOG_IDENTIFIER", "iamlogin");
@@ -54,7 +57,7 @@ static void tell(const struct question *question, int r, const struct known_key 
         journal_add(&entry, "IAMLOGIN_ACTION", action);
         journal_add(&entry, "IAMLOGIN_REASON", reason_of(r));
         journal_add(&entry, "IAMLOGIN_USER", question->user);
-        journal_add(&entry, "IAMLOGIN_KEY_FINGERPRINT", fingerprint);
+        journal_add_key(&entry, &offered);
         if (r == 0) {
                 journal_add_view(&entry, "IAMLOGIN_KEY_ID", &key->id);
                 journal_add_view(&entry, "IAMLOGIN_IAM_USER", &key->iam_user);
@@ -128,7 +131,7 @@ static int print_known(const struct question *question, struct known_keys *keys,
         return is_stale ? -ESTALE : -ENOKEY;
 }
 
-int alone_answer(const struct question *question)
+int alone_answer(const struct question *question, const char *why)
 {
         CLEANUP_KEYS_FILE struct keys_file file = KEYS_FILE_EMPTY;
         struct known_keys keys;
@@ -142,6 +145,12 @@ int alone_answer(const struct question *question)
         if (r == 0)
                 r = print_known(question, &keys, &key);
         if (question->blob[0] != '\0')
-                tell(question, r, &key);
+                tell(question, r, &key, why);
         return r == -ENOKEY ? 0 : r;
+}
+
+void alone_refuse(const struct question *question, const char *why)
+{
+        if (question->blob[0] != '\0')
+                tell(question, -EPROTO, NULL, why);
 }

@@ -17,6 +17,7 @@
 #include "decimal.h"
 #include "known.h"
 #include "line.h"
+#include "outage.h"
 #include "protocol.h"
 #include "root-list.h"
 #include "valid.h"
@@ -111,10 +112,16 @@ static int answer(const struct question *question)
 
         if (r == 0 || r == -ENOENT)
                 return 0;
-        int alone = alone_answer(question);
+        const char *why = explain_error(r);
+        if (!is_outage(r)) {
+                alone_refuse(question, why);
+                fprintf(stderr, "iamlogin-authorized-keys: no key of %s: %s\n", question->user, why);
+                return r;
+        }
+        int alone = alone_answer(question, why);
         if (alone < 0)
                 fprintf(stderr, "iamlogin-authorized-keys: asking the resolver for the keys of %s: %s; %s\n",
-                        question->user, strerror(-r),
+                        question->user, why,
                         alone == -ENOENT   ? "none are known of before"
                         : alone == -ESTALE ? "what is known of before is older than source.offline"
                                            : strerror(-alone));

@@ -43,6 +43,14 @@ void host_write_text(const char *name, const char *text)
         host_write(name, text, strlen(text));
 }
 
+void host_remove(const char *name)
+{
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        CHECK(unlink(path) == 0);
+}
+
 void host_publish(const char *vector)
 {
         uint8_t bytes[8192];

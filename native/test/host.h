@@ -11,6 +11,7 @@ const char *host_folder(void);
 /* Puts a file in the folder, whole, by rename. */
 void host_write(const char *name, const void *bytes, size_t length);
 void host_write_text(const char *name, const char *text);
+void host_remove(const char *name);
 
 /* Publishes a vector as directory.db; who has the old one mapped hears of it. */
 void host_publish(const char *vector);

@@ -166,6 +166,41 @@ static void knows_who_came_before_while_nobody_answers(void)
         CHECK(host_journalled()[0] == '\0');
 }
 
+/* While a resolver is there, what it says decides: keys.db is for an outage alone. */
+static void goes_by_no_file_beside_a_resolver(void)
+{
+        static const char question[] = "alice 2026798591 ssh-ed25519 " FIRST;
+        static const uint8_t refusals[] = {IAMLOGIN_STATUS_BAD_REQUEST, IAMLOGIN_STATUS_DENIED};
+        uint8_t frame[8] = {4, 0, 0, 0, IAMLOGIN_WIRE_VERSION, IAMLOGIN_OP_AUTHORIZED_KEYS, 0, 0};
+
+        liar_start(&liar);
+        for (size_t i = 0; i < sizeof(refusals); i++) {
+                frame[6] = refusals[i];
+                liar_say(&liar, frame, sizeof(frame));
+                CHECK(run(question, output, sizeof(output)) == 1 && output[0] == '\0');
+                tells("key-refused", "no answer of the resolver's that counts");
+        }
+        for (size_t cut = 0; cut < sizeof(frame); cut++) {
+                liar_say(&liar, frame, cut);
+                CHECK(run(question, output, sizeof(output)) == 1 && output[0] == '\0');
+                tells("key-refused", "IAMLOGIN_USER_ID=AIDAalice\n");
+        }
+        frame[4]++;
+        liar_say(&liar, frame, sizeof(frame));
+        CHECK(run(question, output, sizeof(output)) == 1 && output[0] == '\0');
+        tells("key-refused", "systemctl restart iamlogind");
+        frame[4]--;
+
+        frame[6] = IAMLOGIN_STATUS_UNAVAIL;
+        liar_say(&liar, frame, sizeof(frame));
+        CHECK(run(question, output, sizeof(output)) == 0 && strstr(output, FIRST) != NULL);
+        tells("key-offered", "cannot say");
+        liar.silent = true;
+        CHECK(run(question, output, sizeof(output)) == 0 && strstr(output, FIRST) != NULL);
+        tells("key-offered", "does not answer in time");
+        liar_stop(&liar);
+}
+
 static void lets_nothing_serve_for_ever(void)
 {
         write_keys("keys-db-expired");
@@ -211,6 +246,7 @@ int main(void)
         judges_its_arguments();
         liar_stop(&liar);
         knows_who_came_before_while_nobody_answers();
+        goes_by_no_file_beside_a_resolver();
         lets_nothing_serve_for_ever();
         opens_shared_accounts_that_root_listed();
         host_stop();

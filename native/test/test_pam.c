@@ -95,6 +95,28 @@ static void does_as_the_resolver_says(void)
         CHECK(host_journalled()[0] == '\0'); /* the resolver tells what it was asked */
 }
 
+/* The other side chooses PAM_RHOST and PAM_RUSER: a request must not be malformed by them. */
+static void cleans_what_others_choose(void)
+{
+        static const uint8_t expected[] = "\x05\0alice\x04\0sshd\x04\0?[2J\x01\0?\xff\0";
+        uint8_t asked[1024];
+        char long_name[5000];
+
+        memset(long_name, 'x', sizeof(long_name) - 1);
+        long_name[sizeof(long_name) - 1] = '\0';
+        answer_verdict(IAMLOGIN_VERDICT_DENY, "");
+        pam_handle_t *pam = start("alice");
+        CHECK(pam_set_item(pam, PAM_TTY, "\033[2J") == PAM_SUCCESS);
+        CHECK(pam_set_item(pam, PAM_RHOST, "\xff") == PAM_SUCCESS);
+        CHECK(pam_set_item(pam, PAM_RUSER, long_name) == PAM_SUCCESS);
+        CHECK(pam_acct_mgmt(pam, 0) == PAM_PERM_DENIED);
+        CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
+        size_t length = liar_asked(&liar, asked, sizeof(asked));
+        CHECK(length == 8 + sizeof(expected) - 1 + 255);
+        CHECK(memcmp(asked + 8, expected, sizeof(expected) - 1) == 0);
+        CHECK(strspn((char *) asked + 8 + sizeof(expected) - 1, "x") >= 255);
+}
+
 static void asks_nobody_about_local_users(void)
 {
         liar.silent = true;
@@ -106,25 +128,70 @@ static void asks_nobody_about_local_users(void)
         CHECK(said[0] == '\0' && host_journalled()[0] == '\0');
 }
 
+static void is_refused(const char *why)
+{
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        CHECK(strstr(said, "can't be confirmed") != NULL);
+        const char *entry = host_journalled();
+        CHECK(strstr(entry, "IAMLOGIN_ACTION=login-refused\n") != NULL && strstr(entry, why) != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_USER_ID=AIDAalice\n") != NULL);
+}
+
+/* With a directory.db that would let her in: what is no outage must not lead there. */
 static void lets_nobody_in_by_a_broken_answer(void)
 {
+        static const struct {
+                uint8_t status;
+                const char *why;
+        } refusals[] = {{IAMLOGIN_STATUS_BAD_REQUEST, "malformed"},
+                        {IAMLOGIN_STATUS_DENIED, "must run as root"},
+                        {IAMLOGIN_STATUS_NOTFOUND, "No such file"}};
+        const uint8_t unknown[] = {7, 0, 0, 0, 0};
         uint8_t frame[256];
         size_t length = answer_verdict(IAMLOGIN_VERDICT_ALLOW, "yes");
 
-        host_publish("directory-db-expired");
+        host_publish("directory-db-lasting");
         memcpy(frame, liar.answer, length);
         for (size_t cut = 0; cut < length; cut++) {
                 liar_say(&liar, frame, cut);
-                CHECK(account("alice") == PAM_PERM_DENIED);
-                CHECK(strstr(host_journalled(), "IAMLOGIN_ACTION=login-refused\n") != NULL);
+                is_refused(cut == 0 ? "without an answer" : "cut off");
         }
-        const uint8_t unknown[] = {7, 0, 0, 0, 0};
+        frame[4]++;
+        liar_say(&liar, frame, length);
+        is_refused("systemctl restart iamlogind");
         answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_SUCCESS, unknown, sizeof(unknown));
-        CHECK(account("alice") == PAM_PERM_DENIED);
-        answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_UNAVAIL, unknown, 0);
-        CHECK(account("alice") == PAM_PERM_DENIED);
+        is_refused("malformed");
+        for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+                answer(IAMLOGIN_OP_ACCOUNT, refusals[i].status, unknown, 0);
+                is_refused(refusals[i].why);
+        }
+        /* Somebody of another name service must not be locked out by us. */
+        CHECK(account("stranger") == PAM_PERM_DENIED && said[0] == '\0');
+        CHECK(host_journalled()[0] == '\0');
+        /* Where no file says who is ours, anybody may be. */
+        host_remove("directory.db");
+        CHECK(account("stranger") == PAM_PERM_DENIED && said[0] != '\0');
         while (host_journalled()[0] != '\0')
                 ;
+}
+
+static void goes_by_the_file_in_an_outage(void)
+{
+        const uint8_t nothing[] = {0, 0};
+
+        host_publish("directory-db-lasting");
+        answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_UNAVAIL, nothing, sizeof(nothing));
+        CHECK(account("alice") == PAM_SUCCESS);
+        CHECK(strstr(host_journalled(), "IAMLOGIN_ACTION=login-allowed\n") != NULL);
+        liar.silent = true;
+        CHECK(account("alice") == PAM_SUCCESS);
+        liar.silent = false;
+        CHECK(strstr(host_journalled(), "does not answer in time") != NULL);
+
+        host_publish("directory-db-expired");
+        answer(IAMLOGIN_OP_ACCOUNT, IAMLOGIN_STATUS_UNAVAIL, nothing, sizeof(nothing));
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        CHECK(strstr(host_journalled(), "older than source.offline") != NULL);
 }
 
 static void decides_alone_when_nobody_answers(void)
@@ -167,6 +234,8 @@ static void runs_a_session(const char *user)
         snprintf(variable, sizeof(variable), "SSH_AUTH_INFO_0=%s", auth_info);
         CHECK(pam_putenv(pam, variable) == PAM_SUCCESS);
         CHECK(pam_open_session(pam, 0) == PAM_SUCCESS);
+        /* From here on the environment is the user's. */
+        CHECK(pam_putenv(pam, "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAAforged") == PAM_SUCCESS);
         CHECK(pam_close_session(pam, 0) == PAM_SUCCESS);
         CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
 }
@@ -189,6 +258,51 @@ static void reports_sessions(void)
         CHECK(host_journalled()[0] == '\0');
 }
 
+/* Lets a process that opened no session close one: what its environment says names no key. */
+static void believes_no_key_at_the_end_alone(void)
+{
+        pam_handle_t *pam = start("alice");
+        char variable[512];
+
+        snprintf(variable, sizeof(variable), "SSH_AUTH_INFO_0=%s", auth_info);
+        CHECK(pam_putenv(pam, variable) == PAM_SUCCESS);
+        CHECK(pam_close_session(pam, 0) == PAM_SUCCESS);
+        CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
+        const char *entry = host_journalled();
+        CHECK(strstr(entry, "IAMLOGIN_ACTION=session-close\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_KEY_FINGERPRINT") == NULL);
+}
+
+static void opens_with(const char *value, const char *expected)
+{
+        pam_handle_t *pam = start("alice");
+        char variable[2048];
+
+        snprintf(variable, sizeof(variable), "SSH_AUTH_INFO_0=%s", value);
+        CHECK(pam_putenv(pam, variable) == PAM_SUCCESS);
+        CHECK(pam_open_session(pam, 0) == PAM_SUCCESS);
+        CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
+        CHECK(strstr(host_journalled(), expected) != NULL);
+}
+
+static void names_what_a_certificate_holds(void)
+{
+        char line[2048], type[64], blob[1500], fingerprint[64], serial[32], id[64], text[1700], expected[256];
+
+        FILE *file = fopen(VECTORS "/certificates.tsv", "r");
+        CHECK(file != NULL && fgets(line, sizeof(line), file) != NULL);
+        fclose(file);
+        CHECK(sscanf(line, "%63s %1499s %63s %31s %63s", type, blob, fingerprint, serial, id) == 5);
+        snprintf(text, sizeof(text), "publickey %s %s\n", type, blob);
+        snprintf(expected, sizeof(expected),
+                 "IAMLOGIN_KEY_FINGERPRINT=%s\nIAMLOGIN_KEY_CERTIFICATE_ID=%s\n"
+                 "IAMLOGIN_KEY_CERTIFICATE_SERIAL=%s\n",
+                 fingerprint, id, serial);
+        opens_with(text, expected);
+        /* What sshd would never write is no key. */
+        opens_with("publickey ssh-ed25519 AAAA\xff", "IAMLOGIN_ACTION=session-open\n");
+}
+
 static void journals_sessions_that_nobody_takes(void)
 {
         char opened[64] = "", closed[64] = "";
@@ -202,6 +316,7 @@ static void journals_sessions_that_nobody_takes(void)
         CHECK(sscanf(strstr(entry, "IAMLOGIN_SESSION="), "IAMLOGIN_SESSION=%63s", opened) == 1);
         entry = host_journalled();
         CHECK(strstr(entry, "IAMLOGIN_ACTION=session-close\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_KEY_FINGERPRINT=" FINGERPRINT "\n") != NULL);
         CHECK(sscanf(strstr(entry, "IAMLOGIN_SESSION="), "IAMLOGIN_SESSION=%63s", closed) == 1);
         CHECK(strlen(opened) == 32 && strcmp(opened, closed) == 0);
 }
@@ -246,12 +361,16 @@ int main(void)
         write_service("");
         liar_start(&liar);
         does_as_the_resolver_says();
+        cleans_what_others_choose();
         asks_nobody_about_local_users();
         lets_nobody_in_by_a_broken_answer();
+        goes_by_the_file_in_an_outage();
         reports_sessions();
         liar_stop(&liar);
         decides_alone_when_nobody_answers();
         journals_sessions_that_nobody_takes();
+        believes_no_key_at_the_end_alone();
+        names_what_a_certificate_holds();
         leaves_local_sessions_alone();
         host_stop();
         return 0;
