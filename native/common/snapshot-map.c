@@ -25,7 +25,7 @@
 #include "protocol.h"
 #include "state-file.h"
 
-enum { SLOTS = 8, NONE = -1, AT_SUPERSEDED = 8, TRIES_MAX = 1000 };
+enum { SLOTS = 8, NONE = -1, AT_SUPERSEDED = 8, WITHDRAWN = 2, TRIES_MAX = 1000 };
 
 /* A slot's state: in the low half the holders and CLAIMED, in the high half how often it was mapped. */
 #define CLAIMED ((uint64_t) 1 << 31)
@@ -141,9 +141,14 @@ static bool is_replaced(const struct slot *slot)
                (file.stx_ino != slot->inode || file.stx_dev_minor != slot->device_minor);
 }
 
+static uint8_t superseded(const struct slot *slot)
+{
+        return *(const volatile uint8_t *) (slot->base + AT_SUPERSEDED);
+}
+
 static bool is_current(const struct slot *slot)
 {
-        return *(const volatile uint8_t *) (slot->base + AT_SUPERSEDED) == 0 && !is_replaced(slot);
+        return superseded(slot) == 0 && !is_replaced(slot);
 }
 
 /* Maps the file of the path and makes it current. A bad file leaves the last good one in place. */
@@ -173,10 +178,12 @@ int snapshot_acquire(struct snapshot *ret_snapshot)
 
         if (index == NONE || !is_current(&slots[index])) {
                 int r = replace(index);
-                if (index == NONE && r < 0)
-                        return r;
+                /* The last good one serves on, unless it was withdrawn. */
+                bool is_lost = r < 0 && (index == NONE || superseded(&slots[index]) == WITHDRAWN);
                 if (index != NONE)
                         leave(index);
+                if (is_lost)
+                        return r;
                 index = enter();
                 if (index == NONE)
                         return -ENOENT;

@@ -4,12 +4,14 @@
  *
  * Written by src/snapshot/ to a temporary file, synced, renamed; never changed afterwards but for
  * one word: `superseded` becomes 1 when another file has taken the name, so that whoever has this
- * one mapped moves on at the next call. All integers are little-endian; offsets count from the
- * file's start and are multiples of 4.
+ * one mapped moves on at the next call, and 2 when it was withdrawn: it names people or memberships
+ * that are gone, and could not be replaced (a full disk). Nobody reads it then, whether or not there
+ * is another one. Where it could not even be removed, its magic becomes zeros. All integers are
+ * little-endian; offsets count from the file's start and are multiples of 4.
  *
  *   offset size
  *        0    8  magic "IAMLDB1\n"
- *        8    4  superseded: 0 or 1; in no sum
+ *        8    4  superseded: 0, 1 or 2; in no sum
  *       12    4  sum of bytes 16..127
  *       16    8  size of the file
  *       24    8  generation

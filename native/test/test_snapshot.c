@@ -237,6 +237,37 @@ static void takes_only_files_that_can_be_trusted(void)
         CHECK(look_up_alice() == 0);
 }
 
+/* As the resolver does with a file that it can't replace; `removed`: else it is spoilt in place. */
+static void withdraw(bool removed)
+{
+        static const uint8_t zeros[8] = {0};
+        const uint32_t withdrawn = 2;
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/directory.db", folder);
+        int old = open(path, O_WRONLY | O_CLOEXEC);
+        CHECK(old >= 0);
+        if (removed)
+                CHECK(unlink(path) == 0);
+        else
+                CHECK(pwrite(old, zeros, sizeof(zeros), 0) == sizeof(zeros));
+        CHECK(pwrite(old, &withdrawn, sizeof(withdrawn), 8) == sizeof(withdrawn));
+        close(old);
+}
+
+static void reads_no_file_that_was_withdrawn(void)
+{
+        for (int removed = 0; removed < 2; removed++) {
+                put_file(truth, truth_length, 0644);
+                CHECK(look_up_alice() == 0);
+                withdraw(removed);
+                CHECK(look_up_alice() == -ECONNREFUSED);
+                CHECK(look_up_alice() == -ECONNREFUSED);
+                put_file(truth, truth_length, 0644);
+                CHECK(look_up_alice() == 0);
+        }
+}
+
 /* Nobody listens: an answer that is no "cannot say" came from the file alone. */
 static void answers_misses_alone_where_it_may(void)
 {
@@ -331,6 +362,7 @@ int main(int argc, char **argv)
         CHECK(mkdtemp(folder) != NULL);
         CHECK(setenv("IAMLOGIN_STATE_DIR", folder, 1) == 0 && setenv("IAMLOGIN_RUNTIME_DIR", folder, 1) == 0);
         takes_only_files_that_can_be_trusted();
+        reads_no_file_that_was_withdrawn();
         answers_misses_alone_where_it_may();
         lists_one_file_to_its_end();
         serves_threads_and_children_while_files_are_replaced();
