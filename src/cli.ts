@@ -101,7 +101,8 @@ command(
     summary: 'read the source again now; with USER, forget the cached keys of that one alone',
     example: 'iamlogin refresh alice',
   },
-  (output, [user], options) => refresh(ask, output, { user, confirm: options['confirm'] === true }),
+  (output, [user], options) =>
+    refresh(ask, output, { user, confirm: options['confirm'] === true, now: Date.now() }),
 ).option('--confirm', 'accept a directory that is suddenly empty or halved')
 const config = program.command('config').description('the configuration').exitOverride()
 command(

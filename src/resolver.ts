@@ -25,10 +25,10 @@ import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
 import { createStateFile } from './refresh/state.ts'
-import { createStore, type Store } from './refresh/store.ts'
+import { createStore, type Current, type Store } from './refresh/store.ts'
 import { createHandler } from './server/handlers.ts'
 import { startServer } from './server/server.ts'
-import { publishSnapshot } from './snapshot/publish.ts'
+import { createSnapshotFile } from './snapshot/publish.ts'
 import { createSource } from './sources/create.ts'
 import { createThreadedSource } from './sources/thread.ts'
 import { op, status } from './wire/protocol.ts'
@@ -101,8 +101,11 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const { config, paths, clock, log, audit } = deps
   const { offlineMs, missCallsPerMinute } = config.source
   const local = createLocalAccounts()
-  const stateFile = createStateFile(paths.stateDir, inTurns)
-  const keysFile = createKeysFile(paths.stateDir)
+  const stateFile = createStateFile(paths.stateDir, { clock, log, work: inTurns })
+  const keysFile = createKeysFile(paths.stateDir, { clock, log })
+  const snapshotFile = createSnapshotFile(paths.stateDir, { clock, log, work: inTurns })
+  const files = [snapshotFile, stateFile.file, ...keysFile.files]
+  const owed = () => files.flatMap((file) => file.owed() ?? [])
   const saved = await tolerant(stateFile.load(), undefined, log)
   const lastKeys = await tolerant(keysFile.load(), undefined, log)
   const savedKeys = lastKeys ?? []
@@ -119,11 +122,10 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const publisher = createPublisher({
     store,
     clock,
-    log,
     work: inTurns,
     offlineMs,
     confirmMs,
-    publish: (bytes) => publishSnapshot(paths.stateDir, bytes),
+    file: snapshotFile,
   })
   const refresher = createRefresher({
     source,
@@ -143,21 +145,20 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       onRead(before)
     },
   })
+  const spellKeys = (current: Current): Promise<Buffer> => {
+    const { directory, index } = current
+    const { requireMfa } = config.access
+    const people = keys.all()
+    const known = { directory, index, local: local(), people, keys: config.keys, requireMfa }
+    return inTurns(publishedSteps({ ...known, offlineMs, now: clock.now() }))
+  }
   const keeper = createKeyKeeper({
-    save: () => keysFile.save(keys.all()),
+    save: () => keysFile.save(keys.all),
     publish: async () => {
       const current = store.current()
-      if (current === undefined) return
-      const { directory, index } = current
-      const { requireMfa } = config.access
-      const people = keys.all()
-      const known = { directory, index, local: local(), people, keys: config.keys, requireMfa }
-      await keysFile.publish(
-        await inTurns(publishedSteps({ ...known, offlineMs, now: clock.now() })),
-      )
+      if (current !== undefined) await keysFile.publish(() => spellKeys(store.current() ?? current))
     },
     clock,
-    log,
     delayMs: keysSaveDelayMs,
     confirmMs,
   })
@@ -219,7 +220,12 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     log,
   })
   let watching: Promise<void> = Promise.resolve()
+  /** The files are compared with what was written, and what is owed is tried again. */
+  const settleFiles = async (): Promise<void> => {
+    await Promise.all(files.map((file) => file.settle()))
+  }
   onRead = (before) => {
+    void settleFiles()
     watching = watching
       .then(() => revoker.check(before))
       .catch((error: unknown) => {
@@ -248,6 +254,11 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       missBudget: () => misses.stats().budgetLeft,
     },
     source.calls,
+    () =>
+      files.map((file) => {
+        const since = file.owed()?.since
+        return [file.name, since === undefined ? 0 : Math.max(1, clock.now() - since) / 1000]
+      }),
   )
   const open: { readonly close: () => Promise<void> }[] = []
   /** From the outside in, what was begun is ended; nothing is written afterwards. */
@@ -259,6 +270,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     await Promise.all(open.map((each) => each.close()))
     await keeper.close()
     await publisher.close()
+    await Promise.all(files.map((file) => file.close()))
     await source.close()
   }
   try {
@@ -294,6 +306,10 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
           misses,
           missCallsPerMinute,
           snapshot: publisher.last,
+          owed,
+          written: async () => {
+            await Promise.all(files.map((file) => file.idle()))
+          },
           refreshMs: config.source.refreshMs,
           clock,
         },

@@ -6,6 +6,7 @@ import {
   refreshDocument,
   statusDocument,
   usersDocument,
+  type OwedWriteDocument,
   type StatusDocument,
 } from '../control/documents.ts'
 import { ago, print, table, type Output } from './print.ts'
@@ -17,6 +18,20 @@ export type ExitCode = 0 | 1
 function told(output: Output, refused: Refused): ExitCode {
   output.warn(`iamlogin: ${refused.message}\nhint: ${refused.hint}`)
   return 1
+}
+
+const leftThere: Readonly<Record<OwedWriteDocument['onDisk'], string>> = {
+  older: 'the older one stays, which grants nothing that was taken away',
+  none: 'there is none meanwhile',
+  wrong: 'the older one GRANTS WHAT WAS TAKEN AWAY and cannot be removed',
+}
+
+function owedLines(owed: readonly OwedWriteDocument[], now: number): readonly string[] {
+  return owed.flatMap(({ file, since, error, onDisk }) => [
+    `not written: ${file}, first tried ${ago(since, now)}: ${error}`,
+    `             ${leftThere[onDisk]}`,
+    '             hint: make room in the state directory (/var/lib/iamlogin), and make it writable',
+  ])
 }
 
 function statusText(status: StatusDocument, now: number): string {
@@ -33,16 +48,17 @@ function statusText(status: StatusDocument, now: number): string {
     `keys       ${keys.cached} people cached, ${asked === 0 ? 'not asked yet' : `${Math.round((100 * keys.hits) / asked)} % hits`}`,
     `guesses    ${misses.cached} names known as misses, ${misses.budgetLeft} of ${misses.budgetPerMinute} calls left`,
     `API calls  ${calls.join(', ') || 'none'}`,
+    ...owedLines(status.owedWrites, now),
     ...directory.refused.map((each) => `refused    ${each.kind} ${each.name}: ${each.reason}`),
   ].join('\n')
 }
 
-/** iamlogin status: 1 when the source fails. */
+/** iamlogin status: 1 when the source fails, or the state directory cannot be written. */
 export async function status(ask: Ask, output: Output, now: number): Promise<ExitCode> {
   const document = await ask(statusDocument, '/status')
   if (document instanceof Refused) return told(output, document)
   print(output, document, (each) => statusText(each, now))
-  return document.source.state === 'failing' ? 1 : 0
+  return document.source.state === 'failing' || document.owedWrites.length > 0 ? 1 : 0
 }
 
 /** iamlogin users */
@@ -119,11 +135,11 @@ export async function explain(ask: Ask, output: Output, name: string): Promise<E
   return document.allowed ? 0 : 1
 }
 
-/** iamlogin refresh [USER]: 1 when the source could not be read. */
+/** iamlogin refresh [USER]: 1 when the source could not be read, or what it says not be written. */
 export async function refresh(
   ask: Ask,
   output: Output,
-  options: { readonly user: string | undefined; readonly confirm: boolean },
+  options: { readonly user: string | undefined; readonly confirm: boolean; readonly now: number },
 ): Promise<ExitCode> {
   const query = new URLSearchParams({
     ...(options.user === undefined ? {} : { user: options.user }),
@@ -132,9 +148,12 @@ export async function refresh(
   const document = await ask(refreshDocument, `/refresh?${query.toString()}`, 'POST')
   if (document instanceof Refused) return told(output, document)
   print(output, document, (each) =>
-    each.error === null
-      ? `read: ${each.users} users, ${each.groups} groups`
-      : `not read, the last good directory stays: ${each.error.message}\nhint: ${each.error.hint}`,
+    [
+      each.error === null
+        ? `read: ${each.users} users, ${each.groups} groups`
+        : `not read, the last good directory stays: ${each.error.message}\nhint: ${each.error.hint}`,
+      ...owedLines(each.owedWrites, options.now),
+    ].join('\n'),
   )
-  return document.refreshed ? 0 : 1
+  return document.refreshed && document.owedWrites.length === 0 ? 0 : 1
 }

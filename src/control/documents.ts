@@ -16,6 +16,16 @@ const refusal = z.object({
   reason: z.string(),
 })
 
+/** A write to the state directory that has not succeeded yet, and what is there meanwhile. */
+const owedWrite = z.object({
+  file: z.string(),
+  since: z.number(),
+  error: z.string(),
+  /** wrong: the file grants what was taken away, and cannot be removed. */
+  onDisk: z.enum(['older', 'none', 'wrong']),
+})
+export type OwedWriteDocument = z.infer<typeof owedWrite>
+
 /** GET /status. Times are milliseconds since the epoch, durations milliseconds, sizes bytes. */
 export const statusDocument = z.object({
   version: z.string(),
@@ -38,6 +48,8 @@ export const statusDocument = z.object({
   keys: z.object({ hits: z.number(), misses: z.number(), cached: z.number() }),
   misses: z.object({ cached: z.number(), budgetPerMinute: z.number(), budgetLeft: z.number() }),
   snapshot: z.object({ generation: z.number(), at: z.number(), tookMs: z.number() }).nullable(),
+  /** Empty when the state directory holds what it should. */
+  owedWrites: z.array(owedWrite),
   rssBytes: z.number(),
 })
 export type StatusDocument = z.infer<typeof statusDocument>
@@ -101,6 +113,7 @@ export const refreshDocument = z.object({
   users: z.number(),
   groups: z.number(),
   error: failure.nullable(),
+  owedWrites: z.array(owedWrite),
 })
 export type RefreshDocument = z.infer<typeof refreshDocument>
 

@@ -12,6 +12,7 @@ import type {
   ExplainDocument,
   GroupsDocument,
   KeysDocument,
+  OwedWriteDocument,
   RefreshDocument,
   StatusDocument,
   UsersDocument,
@@ -27,6 +28,9 @@ export type ControlParts = {
   readonly misses: MissResolver
   readonly missCallsPerMinute: number
   readonly snapshot: () => StatusDocument['snapshot']
+  readonly owed: () => readonly OwedWriteDocument[]
+  /** Resolves when no write to the state directory is under way. */
+  readonly written: () => Promise<void>
   readonly refreshMs: number
   readonly clock: Clock
 }
@@ -60,6 +64,7 @@ export function statusOf(parts: ControlParts): StatusDocument {
       budgetLeft: misses.budgetLeft,
     },
     snapshot: parts.snapshot(),
+    owedWrites: [...parts.owed()],
     rssBytes: process.memoryUsage.rss(),
   }
 }
@@ -174,11 +179,13 @@ export async function refreshNow(
       : parts.store.current()?.index.accountByName(options.user)
   parts.keys.expire(account?.user.id)
   const result = await parts.refresher.readNow({ confirm: options.confirm })
+  await parts.written()
   const now = parts.store.current()
   return {
     refreshed: result.ok,
     users: now?.directory.accounts.length ?? 0,
     groups: now?.directory.groups.length ?? 0,
     error: result.ok ? null : result.failure,
+    owedWrites: [...parts.owed()],
   }
 }

@@ -7,6 +7,7 @@ import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts
 import { createOutput, type Output } from '../snapshot/output.ts'
 import { beginRecord, endRecord } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
+import { headerSize } from './known-keys.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
 import type { SavedCredentials } from './state.ts'
 
@@ -24,7 +25,6 @@ export type PublishedInput = {
   readonly now: number
 }
 
-const headerSize = 32
 const kind = { person: 0, shared: 1 } as const
 
 type KnownKey = {

@@ -29,6 +29,8 @@ const gaugeHelp: Readonly<Record<keyof Gauges, readonly [string, string]>> = {
 export function createMetrics(
   gauges: Gauges,
   apiCalls: () => Readonly<Record<string, number>>,
+  /** Files of the state directory, and since how many seconds a write of theirs is owed. */
+  owedSeconds: () => readonly (readonly [file: string, seconds: number])[],
 ): Metrics {
   const registry = new Registry()
   for (const [key, [name, help]] of Object.entries(gaugeHelp)) {
@@ -49,6 +51,15 @@ export function createMetrics(
     registers: [registry],
     collect() {
       for (const [operation, count] of Object.entries(apiCalls())) this.set({ operation }, count)
+    },
+  })
+  new Gauge({
+    name: 'iamlogin_state_owed_seconds',
+    help: 'Seconds since which a state file could not be written; 0 when it holds what it should',
+    labelNames: ['file'],
+    registers: [registry],
+    collect() {
+      for (const [file, seconds] of owedSeconds()) this.set({ file }, seconds)
     },
   })
   return {

@@ -1,7 +1,7 @@
 // Publishes directory.db whenever the store changes: one at a time, the latest wins.
 import { reservedNames } from '../directory/username.ts'
 import type { Clock, Moment } from '../platform/clock.ts'
-import type { Log } from '../platform/log.ts'
+import type { Content, DurableFile } from '../platform/durable-file.ts'
 import type { Work } from '../platform/turns.ts'
 import { encodeSteps } from '../snapshot/format.ts'
 import type { Current, Store } from './store.ts'
@@ -23,86 +23,63 @@ export type Publisher = {
   readonly close: () => Promise<void>
 }
 
-const retryMs = 10_000
-
 /** Names that are surely nobody of ours. */
 function strangersOf({ local, index }: Current): readonly string[] {
   const names = new Set([...reservedNames, ...local.users.keys(), ...local.groups.keys()])
   return [...names].filter((name) => index.groupByName(name) === undefined)
 }
 
-/** Subscribes to the store. A failure is told and tried again; readers keep the last file meanwhile. */
+/** Subscribes to the store. A write that fails is tried until it succeeds; readers keep the last file. */
 export function createPublisher(deps: {
   readonly store: Store
-  readonly publish: (bytes: Buffer) => Promise<void>
+  readonly file: Pick<DurableFile, 'put' | 'idle' | 'close'>
   readonly clock: Clock
   readonly work: Work
-  readonly log: Log
   /** `source.offline`: goes into the file for the door. */
   readonly offlineMs: number
   /** How much older than the last read the time in the file may be. */
   readonly confirmMs: number
 }): Publisher {
-  const { clock } = deps
+  const { clock, file } = deps
   let last: (Published & { readonly readAt: Moment }) | null = null
-  let wanted: Current | undefined
-  let running: Promise<void> | undefined
   let begun = false
   let closed = false
 
-  const publish = async (current: Current): Promise<void> => {
+  const encode = async (current: Current): Promise<Content> => {
     const { directory, index, generation, readAt, rules } = current
     const startedAt = clock.monotonic()
     const strangers = strangersOf(current)
-    const { offlineMs } = deps
-    const times = { readAt: readAt.wall, offlineMs }
+    const times = { readAt: readAt.wall, offlineMs: deps.offlineMs }
     const input = { directory, index, generation, ...times, ids: rules.ids, strangers }
-    await deps.publish(await deps.work(encodeSteps(input)))
-    last = { generation, at: clock.now(), tookMs: clock.monotonic() - startedAt, readAt }
-  }
-
-  const run = async (): Promise<void> => {
-    while (wanted !== undefined) {
-      const current = wanted
-      wanted = undefined
-      try {
-        await publish(current)
-      } catch (error) {
-        deps.log.error(
-          { err: error },
-          'publishing directory.db failed: programs go on with the last one; trying again in 10 s',
-        )
-        clock.after(retryMs, () => {
-          want(deps.store.current() ?? current)
-        })
-      }
+    return {
+      bytes: await deps.work(encodeSteps(input)),
+      written: () => {
+        last = { generation, at: clock.now(), tookMs: clock.monotonic() - startedAt, readAt }
+      },
     }
-    running = undefined
   }
 
   const want = (current: Current): void => {
-    if (closed) return
-    wanted = current
-    if (begun) running ??= run()
+    if (begun && !closed) void file.put(() => encode(deps.store.current() ?? current))
   }
 
   deps.store.subscribe((now, before) => {
     const isTouch = now.generation === before?.generation
-    if (isTouch && last !== null && now.readAt.monotonic - last.readAt.monotonic < deps.confirmMs)
-      return
-    want(now)
+    const isConfirmed =
+      last !== null && now.readAt.monotonic - last.readAt.monotonic < deps.confirmMs
+    if (!isTouch || !isConfirmed) want(now)
   })
-  const settled = (): Promise<void> => running ?? Promise.resolve()
   return {
     begin: () => {
       begun = true
-      if (wanted !== undefined) running ??= run()
+      const current = deps.store.current()
+      if (current !== undefined) want(current)
     },
     last: () => last,
-    settled,
-    close: () => {
+    settled: file.idle,
+    close: async () => {
       closed = true
-      return settled()
+      await file.close()
     },
   }
 }

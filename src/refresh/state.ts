@@ -1,10 +1,12 @@
 // The last good directory on disk: what a restarted resolver serves while the source is away.
 import { join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import type { Steps } from '../directory/steps.ts'
 import type { Pins, SourceDirectory } from '../directory/types.ts'
 import { FormatError } from '../errors.ts'
+import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Log } from '../platform/log.ts'
 import { readIfThere } from '../platform/read-if-there.ts'
 import type { Work } from '../platform/turns.ts'
 
@@ -55,8 +57,9 @@ export type StateFile = {
    * @throws {FormatError} when the file is there but cannot be used.
    */
   readonly load: () => Promise<SavedDirectory | undefined>
-  /** Writes by temp file, fsync and rename: a reader never sees half of it. */
+  /** Resolves after a try; one that failed goes on until it succeeds. */
   readonly save: (saved: SavedDirectory) => Promise<void>
+  readonly file: DurableFile
 }
 
 /** Items that are spelled at once: well under a millisecond. */
@@ -89,10 +92,43 @@ export function* stateSteps({ readAt, pins, source }: SavedDirectory): Steps<str
   return `{"version":1,"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}}}`
 }
 
+/** Who exists by a saved directory, and who is in which group. */
+function rightsOf({ source }: Pick<SavedDirectory, 'source'>): ReadonlySet<string> {
+  const users = source.users.map(({ id, name }) => `${id} ${name}`)
+  const members = source.groups.flatMap(({ name, memberIds }) =>
+    memberIds.map((id) => `${id} in ${name}`),
+  )
+  return new Set([...users, ...members])
+}
+
+/** Whether the one on disk has people or memberships that the other has not; a damaged one has none. */
+export function saysMore(onDisk: Buffer, wanted: Buffer): boolean {
+  const parse = (bytes: Buffer): ReadonlySet<string> =>
+    rightsOf(stateSchema.parse(JSON.parse(bytes.toString('utf8'))))
+  let before: ReadonlySet<string>
+  try {
+    before = parse(onDisk)
+  } catch {
+    return false
+  }
+  const now = parse(wanted)
+  return [...before].some((right) => !now.has(right))
+}
+
 /** The state file `directory.json` in `stateDir`. */
-export function createStateFile(stateDir: string, work: Work): StateFile {
+export function createStateFile(
+  stateDir: string,
+  deps: { readonly clock: Clock; readonly log: Log; readonly work: Work },
+): StateFile {
   const path = join(stateDir, 'directory.json')
+  const file = createDurableFile({
+    ...deps,
+    path,
+    mode: 0o600,
+    saysMore: (onDisk, wanted) => Promise.resolve(saysMore(onDisk, wanted)),
+  })
   return {
+    file,
     load: async () => {
       const text = await readIfThere(path)
       if (text === undefined) return undefined
@@ -110,6 +146,8 @@ export function createStateFile(stateDir: string, work: Work): StateFile {
         )
       }
     },
-    save: async (saved) => writeFileAtomic(path, await work(stateSteps(saved)), { mode: 0o600 }),
+    save: async (saved) => {
+      await file.put(async () => ({ bytes: Buffer.from(await deps.work(stateSteps(saved))) }))
+    },
   }
 }

@@ -1,40 +1,40 @@
-// Puts directory.db in place: temporary file, fsync, rename, then the word to the readers of the old.
-import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+// Puts directory.db in place, and takes it away where it cannot be replaced.
 import { join } from 'node:path'
+import type { Clock } from '../platform/clock.ts'
+import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
+import type { Log } from '../platform/log.ts'
+import { replaceFile, type FileForm } from '../platform/replace-file.ts'
+import type { Work } from '../platform/turns.ts'
+import { saysMoreSteps } from './decode.ts'
 import { supersededOffset } from './format.ts'
 
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r+')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
+/** The word in a file that is not the one of the path any more; native/common/snapshot.h. */
+const endWords = { replaced: 1, withdrawn: 2 } as const
+
+function formOf(stateDir: string): FileForm {
+  return {
+    path: join(stateDir, 'directory.db'),
+    mode: 0o644,
+    tellReaders: async (old, end) => {
+      await old.write(Buffer.from([endWords[end], 0, 0, 0]), 0, 4, supersededOffset)
+    },
   }
 }
 
 /** Publishes `bytes` as directory.db in `stateDir`; readers see the old file or the new one, whole. */
-export async function publishSnapshot(stateDir: string, bytes: Buffer): Promise<void> {
-  const path = join(stateDir, 'directory.db')
-  const temporary = `${path}.new`
-  // Left over by a crash: its inode is nobody's yet.
-  await rm(temporary, { force: true })
-  const file = await open(temporary, 'wx', 0o644)
-  try {
-    await file.writeFile(bytes)
-    // The umask of the daemon is for its secrets; this file is for everyone.
-    await file.chmod(0o644)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  const old = await openIfThere(path)
-  try {
-    await rename(temporary, path)
-    const folder = await open(stateDir, 'r')
-    await folder.sync()
-    await folder.close()
-    await old?.write(Buffer.from([1, 0, 0, 0]), 0, 4, supersededOffset)
-  } finally {
-    await old?.close()
-  }
+export function publishSnapshot(stateDir: string, bytes: Buffer): Promise<void> {
+  return replaceFile(formOf(stateDir), bytes)
+}
+
+/** The writer of directory.db in `stateDir`. */
+export function createSnapshotFile(
+  stateDir: string,
+  deps: { readonly clock: Clock; readonly log: Log; readonly work: Work },
+): DurableFile {
+  const { work } = deps
+  return createDurableFile({
+    ...formOf(stateDir),
+    ...deps,
+    saysMore: (onDisk, wanted) => work(saysMoreSteps(onDisk, wanted)),
+  })
 }

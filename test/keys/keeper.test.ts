@@ -1,26 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { createKeyKeeper } from '../../src/keys/keeper.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import { aClock } from '../support/builders.ts'
 
 function aKeeper() {
   const clock = aClock()
   const written: string[] = []
-  const state = { failing: false, gate: Promise.resolve() }
-  const write = (name: string) => async (): Promise<void> => {
-    await state.gate
-    if (state.failing) throw new Error('disk full')
+  const write = (name: string) => (): Promise<void> => {
     written.push(name)
+    return Promise.resolve()
   }
   const keeper = createKeyKeeper({
     save: write('keys.json'),
     publish: write('keys.db'),
     clock,
-    log: silentLog,
     delayMs: 1_000,
     confirmMs: 60_000,
   })
-  return { clock, keeper, written, state }
+  return { clock, keeper, written }
 }
 
 describe('createKeyKeeper', () => {
@@ -57,26 +53,6 @@ describe('createKeyKeeper', () => {
     keeper.directoryChanged()
     await clock.advance(0)
     expect(written).toEqual(['keys.db'])
-  })
-
-  it('writes one at a time, and what came meanwhile once', async () => {
-    const { keeper, written, state } = aKeeper()
-    const open = Promise.withResolvers<undefined>()
-    state.gate = open.promise.then(() => undefined)
-    const all = [1, 2, 3, 4].map(() => keeper.read('changed'))
-    expect(written).toEqual([])
-    open.resolve(undefined)
-    await Promise.all(all)
-    expect(written.filter((name) => name === 'keys.db').length).toBe(2)
-  })
-
-  it('goes on after a write that failed', async () => {
-    const { keeper, written, state } = aKeeper()
-    state.failing = true
-    await keeper.read('changed')
-    state.failing = false
-    await keeper.read('changed')
-    expect(written.length).toBe(2)
   })
 
   it('writes at the end what waits', async () => {

@@ -7,6 +7,8 @@ import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { finish } from '../../src/directory/steps.ts'
 import type { SourceKey } from '../../src/directory/types.ts'
+import { FormatError } from '../../src/errors.ts'
+import { decodeKnownKeys, opensMore } from '../../src/keys/known-keys.ts'
 import { publishedSteps, type PublishedInput } from '../../src/keys/published.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
 import { sumOf } from '../../src/snapshot/sum.ts'
@@ -213,5 +215,53 @@ describe('publishedSteps', () => {
         for (const { keys } of published({ people })) expect(keys.length).toBeGreaterThan(0)
       }),
     )
+  })
+
+  it('is read back as it was written', () => {
+    const bytes = finish(publishedSteps(input()))
+    const told = read(bytes).map(({ keys, ...each }) => ({
+      ...each,
+      keys: keys.map(({ owner: [name, id, arn], ...more }) => ({
+        ...more,
+        owner: { name, id, arn },
+      })),
+    }))
+    expect(decodeKnownKeys(bytes)).toEqual(told)
+  })
+
+  it('is read back whole or not at all, whichever bit is flipped and wherever it is cut', () => {
+    const bytes = finish(publishedSteps(input()))
+    const truth = decodeKnownKeys(bytes)
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes)
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      let found: unknown = truth
+      try {
+        found = decodeKnownKeys(flipped)
+      } catch (error) {
+        expect(error).toBeInstanceOf(FormatError)
+      }
+      // Only padding is in no sum.
+      expect(found).toEqual(truth)
+    }
+    for (let size = 0; size < bytes.length; size++)
+      expect(() => decodeKnownKeys(bytes.subarray(0, size))).toThrow()
+  })
+})
+
+describe('opensMore', () => {
+  const bytesOf = (fields: Partial<PublishedInput>): Buffer => finish(publishedSteps(input(fields)))
+  const both = bytesOf({ people: [known(alice.id, [{}]), known(bob.id, [{}])] })
+  const one = bytesOf({ people: [known(alice.id, [{}])] })
+
+  it.each([
+    ['the same', both, both, false],
+    ['a person more on disk', both, one, true],
+    ['a person less on disk', one, both, false],
+    ['another key on disk', bytesOf({ people: [known(alice.id, [{ body: other }])] }), one, true],
+    ['a later end on disk', one, bytesOf({ people: [known(alice.id, [{}])], offlineMs: 1 }), false],
+    ['half a file on disk', both.subarray(0, 200), one, false],
+  ])('of %s', (_what, onDisk, wanted, expected) => {
+    expect(opensMore(onDisk, wanted)).toBe(expected)
   })
 })

@@ -1,5 +1,13 @@
 // directory.db's bytes: the vector that the C reader's tests use is made by this writer.
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +15,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
+import { finish } from '../../src/directory/steps.ts'
+import { FormatError } from '../../src/errors.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import { decodeSteps, saysMoreSteps } from '../../src/snapshot/decode.ts'
 import {
   encodeSnapshot,
   headerSize,
@@ -15,9 +27,9 @@ import {
   slotsOf,
   supersededOffset,
 } from '../../src/snapshot/format.ts'
-import { publishSnapshot } from '../../src/snapshot/publish.ts'
+import { createSnapshotFile, publishSnapshot } from '../../src/snapshot/publish.ts'
 import { sumOf, xxh32 } from '../../src/snapshot/sum.ts'
-import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
+import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
 function encode(names: readonly string[], offlineMs = 604_800_000): Buffer {
   const rules = someRules({ sudoGroups: ['developers'] })
@@ -151,5 +163,93 @@ describe('publishSnapshot', () => {
     expect(readFileSync(path)).toEqual(encode(['bob']))
     expect(statSync(path).mode & 0o777).toBe(0o644)
     rmSync(folder, { recursive: true })
+  })
+})
+
+describe('createSnapshotFile', () => {
+  it('withdraws from its readers a file that grants more than is true', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
+    const path = join(folder, 'directory.db')
+    const file = createSnapshotFile(folder, {
+      clock: aClock(),
+      log: silentLog,
+      work: (steps) => Promise.resolve(finish(steps)),
+    })
+    const put = (names: readonly string[]) =>
+      file.put(() => Promise.resolve({ bytes: encode(names) }))
+    await put(['alice', 'bob'])
+    const mapped = await open(path, 'r')
+    // No temporary file can be made.
+    mkdirSync(`${path}.new/occupied`, { recursive: true })
+    expect(await put(['alice', 'bob', 'carol'])).toBe(false)
+    const word = Buffer.alloc(4)
+    await mapped.read(word, 0, 4, supersededOffset)
+    expect([existsSync(path), word.readUInt32LE()]).toEqual([true, 0])
+    expect(await put(['alice'])).toBe(false)
+    await mapped.read(word, 0, 4, supersededOffset)
+    expect([existsSync(path), word.readUInt32LE()]).toEqual([false, 2])
+    await mapped.close()
+    await file.close()
+    rmSync(folder, { recursive: true })
+  })
+})
+
+describe('decodeSteps', () => {
+  const decode = (bytes: Buffer) => finish(decodeSteps(bytes))
+
+  it('gives back people, groups and times', () => {
+    const { people, groups, readAt } = decode(encode(['alice', 'bob']))
+    expect(readAt).toBe(1_795_520_322_091)
+    expect(people.map(({ passwd, id }) => [passwd.name, passwd.dir, id])).toEqual([
+      ['alice', '/home/alice', 'AIDAalice'],
+      ['bob', '/home/bob', 'AIDAbob'],
+    ])
+    expect(people[0]?.gids[0]).toBe(people[0]?.passwd.gid)
+    expect(groups.find(({ name }) => name === 'iamlogin-sudo')?.members).toEqual(['alice', 'bob'])
+  })
+
+  it('gives the truth or an error, whichever bit is flipped and wherever it is cut', () => {
+    const bytes = encode(['alice', 'bob'])
+    const truth = decode(bytes)
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes)
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      let found = truth
+      try {
+        found = decode(flipped)
+      } catch (error) {
+        expect(error).toBeInstanceOf(FormatError)
+      }
+      // A list may name a record twice for another; nobody in it is false.
+      for (const person of found.people) expect(truth.people).toContainEqual(person)
+      for (const group of found.groups) expect(truth.groups).toContainEqual(group)
+    }
+    for (let size = 0; size < bytes.length; size++)
+      expect(() => decode(bytes.subarray(0, size))).toThrow()
+  })
+
+  it.each([
+    ['the same people', ['alice', 'bob'], ['alice', 'bob'], false],
+    ['somebody more', ['alice', 'bob'], ['alice'], true],
+    ['somebody less', ['alice'], ['alice', 'bob'], false],
+  ])('tells whether one grants more: %s', (_what, onDisk, wanted, expected) => {
+    expect(finish(saysMoreSteps(encode(onDisk), encode(wanted)))).toBe(expected)
+  })
+
+  it('finds a membership that was taken away, and nothing in a damaged file', () => {
+    const groups = { developers: ['alice'], ops: ['alice'] }
+    const rules = someRules({ groups: ['developers', 'ops'] })
+    const users = [aUser({ name: 'alice' })]
+    const spell = (each: typeof groups): Buffer => {
+      const source = aSource(users, each)
+      const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
+      const times = { generation: 1, readAt: 1, offlineMs: 1 }
+      const index = indexDirectory(directory)
+      return encodeSnapshot({ directory, index, ids: rules.ids, strangers: [], ...times })
+    }
+    const [before, now] = [spell(groups), spell({ ...groups, ops: [] })]
+    expect(finish(saysMoreSteps(before, now))).toBe(true)
+    expect(finish(saysMoreSteps(now, before))).toBe(false)
+    expect(finish(saysMoreSteps(before.subarray(0, 300), now))).toBe(false)
   })
 })

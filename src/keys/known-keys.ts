@@ -1,0 +1,81 @@
+// The bytes of keys.db -> whose keys open what; every sum and bound is checked, native/common/keys-file.h.
+import { FormatError } from '../errors.ts'
+import { recordHeader } from '../snapshot/record.ts'
+import { sumOf } from '../snapshot/sum.ts'
+import { createReader, type Reader } from '../wire/bytes.ts'
+
+export const headerSize = 32
+
+export type KnownKeys = {
+  readonly account: string
+  readonly uid: number
+  /** keys-file.h's KEYS_OF_PERSON or KEYS_OF_SHARED. */
+  readonly kind: number
+  readonly keys: readonly {
+    /** Milliseconds since the epoch. */
+    readonly until: number
+    /** authorized_keys(5) */
+    readonly line: string
+    readonly id: string
+    /** The IAM user's name, SourceUser.id and ARN. */
+    readonly owner: { readonly name: string; readonly id: string; readonly arn: string }
+  }[]
+}
+
+function damaged(what: string): FormatError {
+  return new FormatError('format_state', `reading keys.db: ${what}`, {
+    hint: 'the resolver writes it anew',
+  })
+}
+
+function key(reader: Reader): KnownKeys['keys'][number] {
+  const [until, line, id] = [Number(reader.i64()), reader.str(), reader.str()]
+  const [name, ownerId, arn] = [reader.str(), reader.str(), reader.str()]
+  return { until, line, id, owner: { name, id: ownerId, arn } }
+}
+
+/**
+ * What the file says.
+ * @throws {FormatError} when anything in it is not what the key command believes.
+ */
+export function decodeKnownKeys(bytes: Buffer): readonly KnownKeys[] {
+  if (bytes.length < headerSize || bytes.toString('latin1', 0, 8) !== 'IAMLKEY1')
+    throw damaged('it does not begin as one')
+  if (sumOf(bytes, 12, headerSize) !== bytes.readUInt32LE(8))
+    throw damaged('its header has another sum')
+  if (bytes.readBigUInt64LE(16) !== BigInt(bytes.length)) throw damaged('it is cut short')
+  const records: KnownKeys[] = []
+  let at = headerSize
+  for (let left = bytes.readUInt32LE(12); left > 0; left--) {
+    if (at > bytes.length - recordHeader) throw damaged('a record lies outside')
+    const end = at + recordHeader + bytes.readUInt32LE(at + 4)
+    if (end > bytes.length) throw damaged('a record ends outside')
+    if (sumOf(bytes, at + 4, end) !== bytes.readUInt32LE(at))
+      throw damaged('a record has another sum')
+    const reader = createReader(bytes.subarray(at + recordHeader, end))
+    const [account, uid, kind] = [reader.str(), reader.u32(), reader.u32()]
+    records.push({ account, uid, kind, keys: reader.list(() => key(reader)) })
+    at = end + (-end & 3)
+  }
+  return records
+}
+
+function doorsOf(bytes: Buffer): ReadonlySet<string> {
+  return new Set(
+    decodeKnownKeys(bytes).flatMap(({ account, uid, kind, keys }) =>
+      keys.map(({ line, owner }) => `${account} ${uid} ${kind} ${owner.id} ${line}`),
+    ),
+  )
+}
+
+/** Whether one keys.db opens what the other does not; a damaged one opens nothing. */
+export function opensMore(onDisk: Buffer, wanted: Buffer): boolean {
+  let before: ReadonlySet<string>
+  try {
+    before = doorsOf(onDisk)
+  } catch {
+    return false
+  }
+  const now = doorsOf(wanted)
+  return [...before].some((door) => !now.has(door))
+}

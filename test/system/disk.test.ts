@@ -1,0 +1,110 @@
+// What was taken away stays away although the state directory could not be written at that time.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { makeKey, startMachine, type Machine } from '../support/machine.ts'
+
+const node = '/opt/iamlogin/node_modules/.bin/node'
+const source = '/etc/iamlogin/directory.toml'
+const state = '/var/lib/iamlogin'
+
+describe('a state directory that cannot be written', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'iamlogin-disk-'))
+  const { publicKey } = makeKey(folder, 'alice', 'ed25519')
+  let machine: Machine
+  const run = (command: string) => machine.runAsync(command)
+  const cli = (args: string) => run(`${node} /opt/iamlogin/dist/cli.js ${args}`)
+  const exists = async (name: string): Promise<boolean> =>
+    (await run(`getent passwd ${name}`)).code === 0
+  const people = (...names: readonly string[]): void => {
+    const users = names.map((name) => `[[user]]\nname = "${name}"\nkeys = ["${publicKey}"]\n`)
+    const members = JSON.stringify(names)
+    machine.write(source, `${users.join('')}[[group]]\nname = "developers"\nmembers = ${members}\n`)
+  }
+  /** The source away, the resolver killed: what a new one knows is what is on disk. */
+  const restartAlone = async (): Promise<void> => {
+    await run(`chmod 000 ${source}`)
+    await machine.stopResolver('SIGKILL')
+    await machine.startResolver()
+  }
+
+  beforeAll(async () => {
+    machine = await startMachine()
+    machine.write(
+      '/etc/iamlogin/iamlogin.toml',
+      `[source]\nkind = "file"\npath = "${source}"\nrefresh = "1h"\n[access]\ngroups = ["developers"]\nsudo_groups = ["developers"]\n[keys]\nttl = "1s"\n[audit]\njournal = false\n`,
+    )
+    await run(`mount -t tmpfs -o size=200k,mode=755,uid=900,gid=900 tmpfs ${state}`)
+  })
+  afterAll(async () => {
+    await machine.stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  beforeEach(async () => {
+    await machine.stopResolver('SIGKILL')
+    await run(`rm -rf ${state}/*; chmod 644 ${source}; chmod 755 ${state}`)
+    people('alice', 'bob')
+    await machine.startResolver()
+    expect((await cli('keys alice')).code).toBe(0)
+    await expect
+      .poll(async () => (await run(`grep -c iamlogin:alice ${state}/keys.db`)).code, {
+        timeout: 10_000,
+      })
+      .toBe(0)
+    expect([await exists('alice'), await exists('bob')]).toEqual([true, true])
+  })
+
+  const fill = () => run(`dd if=/dev/zero of=${state}/fill bs=1k`)
+  const removeAlice = async () => {
+    people('bob')
+    const refreshed = await cli('refresh')
+    const status = await machine.control('/status')
+    expect(refreshed).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('not written: directory.db') as string,
+    })
+    expect(status).toMatchObject({
+      owedWrites: expect.arrayContaining([
+        expect.objectContaining({ file: 'directory.db' }),
+      ]) as unknown,
+    })
+    expect(await exists('alice')).toBe(false)
+  }
+
+  it('full: tells so, writes when there is room, and a restart alone has nobody who is gone', async () => {
+    await fill()
+    await removeAlice()
+    expect(machine.resolverLog()).toContain('is tried until it succeeds')
+    await run(`rm ${state}/fill`)
+    await expect.poll(async () => (await cli('status')).code, { timeout: 60_000 }).toBe(0)
+    await restartAlone()
+    expect([await exists('alice'), await exists('bob')]).toEqual([false, true])
+    expect((await run('getent group iamlogin-sudo')).stdout).toMatch(/:bob$/m)
+  })
+
+  it('full, and the resolver killed before there is room: nobody who is gone comes back', async () => {
+    await fill()
+    await removeAlice()
+    await run(`chmod 000 ${source}`)
+    await machine.stopResolver('SIGKILL')
+    expect(await exists('alice')).toBe(false)
+    await machine.startResolver()
+    expect(await exists('alice')).toBe(false)
+    expect((await run('getent group iamlogin-sudo')).stdout).not.toContain('alice')
+  })
+
+  it('not writable at all: makes the files that grant too much unbelievable', async () => {
+    // The files are the resolver's, the folder lets nothing be made or removed.
+    await run(`chmod 555 ${state}`)
+    await removeAlice()
+    await run(`chmod 000 ${source}`)
+    await machine.stopResolver('SIGKILL')
+    expect(await exists('alice')).toBe(false)
+    await machine.startResolver()
+    expect(await exists('alice')).toBe(false)
+    await machine.stopResolver('SIGKILL')
+    await run(`chmod 755 ${state}`)
+  })
+})
