@@ -71,7 +71,7 @@ for each in iamlogind:daemon iamlogin:cli; do
 done
 ln -s ../libexec/iamlogin/iamlogin usr/bin/iamlogin
 install -m 644 "$p"/systemd/* usr/lib/systemd/system/
-install -D -m 644 "$p/sshd/50-iamlogin.conf" etc/ssh/sshd_config.d/50-iamlogin.conf
+install -D -m 644 "$p/sshd/05-iamlogin.conf" etc/ssh/sshd_config.d/05-iamlogin.conf
 install -D -m 440 "$p/sudoers/iamlogin" etc/sudoers.d/iamlogin
 install -D -m 644 "$p/pam/iamlogin" usr/share/pam-configs/iamlogin
 echo 'iamlogin:x:900:900:iamlogin:/nonexistent:/usr/sbin/nologin' >> etc/passwd

@@ -243,7 +243,7 @@ export async function startMachine(lower = '/'): Promise<Machine> {
 
 /** sshd_config of the machine: Debian's defaults, the packaged drop-in, a port on loopback. */
 export function sshdConfig(machine: Machine): string {
-  const dropIn = readFileSync(join(project, 'packaging/sshd/50-iamlogin.conf'), 'utf8')
+  const dropIn = readFileSync(join(project, 'packaging/sshd/05-iamlogin.conf'), 'utf8')
   return `${dropIn}
 Port ${machine.sshPort}
 ListenAddress 127.0.0.1

@@ -151,7 +151,7 @@ file = "/var/log/iamlogin/audit.ndjson"
     expect((await run('alice', first.path, plant)).code).toBe(0)
     expect((await run('alice', planted.path, 'true')).code).toBe(0)
     // The drop-in's own lines, without their marks.
-    const dropIn = '/etc/ssh/sshd_config.d/50-iamlogin.conf'
+    const dropIn = '/etc/ssh/sshd_config.d/05-iamlogin.conf'
     await container.must(
       `sed -i -E 's/^# (Match Group |  AuthorizedKeysFile none)/\\1/' ${dropIn} && sshd -t && systemctl reload ssh`,
     )
