@@ -1,4 +1,5 @@
-// The README's quick start, word for word, on a booted Debian that has nothing of ours.
+// The README's quick start, word for word, on a booted Debian that has nothing of ours: as it is
+// written, a second time over a running resolver, under another umask, and after a build that failed.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -12,16 +13,31 @@ import { visitsOf } from '../support/visits.ts'
 function quickStart(): string {
   const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8')
   const block = /## Quick start on a host\n[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
-  expect(block).toContain('npm run build\n')
-  // The checkout is built already, and here it is read-only.
-  return block.replace('npm run build\n', '')
+  expect(block).toContain('npm run build && sh scripts/install.sh\n')
+  return block
 }
+
+/** The container has no npm, and the checkout, read-only there, is built already: how `npm run build` ends. */
+const npm = (status: number): string =>
+  `#!/bin/sh\n[ "$*" = "run build" ] && exit ${status}\nexit 99\n`
+
+/** What an installation edits of the host's own files. */
+const hostFiles =
+  '/etc/nsswitch.conf /etc/pam.d/* /etc/ssh/sshd_config /etc/ssh/sshd_config.d/* /etc/sudoers.d/*'
+
+/** As pasted into a shell: it goes on after a command that failed. */
+const paste = (container: Container, umask = '022') =>
+  container.run(`umask ${umask}; cd /src && sh /root/quickstart.sh`)
 
 describe("the README's quick start", () => {
   const folder = mkdtempSync(join(tmpdir(), 'iamlogin-quickstart-'))
   const key = makeKey(folder, 'alice', 'rsa')
   let iam: IamServer
   let container: Container
+
+  const sums = () => container.must(`sha256sum ${hostFiles}; ls -l ${hostFiles}`)
+  const units = () => container.must('ls /etc/systemd/system /etc/systemd/system/*.wants')
+  const resolverPid = () => container.must('systemctl show -P MainPID iamlogind')
 
   beforeAll(async () => {
     iam = await startIamServer()
@@ -30,6 +46,7 @@ describe("the README's quick start", () => {
     container = await startContainer(
       ({ write }) => {
         write('/root/quickstart.sh', quickStart())
+        write('/usr/local/bin/npm', npm(1), 0o755)
         // What is IAM's place on a true host: the endpoint, beside the README's own configuration.
         write('/root/endpoint.toml', `[source]\nendpoint = "${iam.url}"\n`)
       },
@@ -45,8 +62,48 @@ describe("the README's quick start", () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('ends without an error', async () => {
-    const { code, stderr } = await container.run('cd /src && sh -eu /root/quickstart.sh')
+  it('edits nothing after a build that failed', async () => {
+    const before = [await sums(), await units()]
+    const { code } = await paste(container)
+    expect(code).not.toBe(0)
+    expect([await sums(), await units()]).toEqual(before)
+    expect(
+      await container.must('ls /opt/iamlogin /usr/libexec; getent passwd iamlogin || true'),
+    ).not.toMatch(/iamlogin:x|releases|^iamlogin$/m)
+  })
+
+  it('edits nothing while a check fails, and names what failed', async () => {
+    container.write('/usr/local/bin/npm', npm(0), 0o755)
+    container.write('/etc/ssh/sshd_config.d/90-site.conf', 'NoSuchOption yes\n')
+    const before = [await sums(), await units()]
+    const { code, stderr } = await container.run('cd /src && sh scripts/install.sh')
+    expect({ code, stderr }).toMatchObject({ code: 1 })
+    expect(stderr).toContain('NoSuchOption')
+    expect([await sums(), await units()]).toEqual(before)
+    await container.must('rm /etc/ssh/sshd_config.d/90-site.conf')
+  })
+
+  it('puts every file back when the resolver does not start', async () => {
+    const before = [await sums(), await units()]
+    await container.must(
+      'mkdir -p /run/systemd/system/iamlogind.service.d && ' +
+        'printf "[Service]\\nExecStartPre=/bin/false\\n" > /run/systemd/system/iamlogind.service.d/broken.conf',
+    )
+    const { code, stderr } = await container.run('cd /src && sh scripts/install.sh')
+    expect({ code, stderr }).toMatchObject({ code: 1 })
+    expect(stderr).toContain('the resolver does not start')
+    expect([await sums(), await units()]).toEqual(before)
+    expect(
+      await container.must(
+        'ls /usr/libexec/iamlogin /opt/iamlogin/releases /usr/lib/*/libnss_iamlogin* 2>/dev/null || true',
+      ),
+    ).not.toMatch(/iamlogind|libnss_iamlogin|^\w{8}$/m)
+    expect(await container.must('systemctl is-active iamlogind || true')).not.toBe('activating')
+    await container.must('rm -r /run/systemd/system/iamlogind.service.d')
+  })
+
+  it('ends without an error under umask 027', async () => {
+    const { code, stderr } = await paste(container, '027')
     expect({ code, stderr }).toMatchObject({ code: 0 })
   })
 
@@ -60,5 +117,41 @@ describe("the README's quick start", () => {
 
   it('tells who came in', async () => {
     expect(await container.must('iamlogin audit --user alice')).toContain('session-open')
+  })
+
+  it('installs over a running resolver, and edits nothing twice', async () => {
+    const [before, pid] = [await sums(), await resolverPid()]
+    // A process that has the module mapped: cut short, the file would kill it at the second lookup.
+    const mapped = container.run(
+      `mkfifo /run/go; perl -e 'getpwnam("alice") or exit 2; open(my $go, "<", "/run/go"); <$go>; getpwnam("alice") or exit 3'`,
+    )
+    const { code, stderr } = await paste(container, '077')
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    await container.must('echo go > /run/go')
+    expect(await mapped).toMatchObject({ code: 0 })
+    expect((await sums()).replace(/^-.*$/gm, '')).toBe(before.replace(/^-.*$/gm, ''))
+    expect(await resolverPid()).not.toBe(pid)
+    expect(await container.must('ls /opt/iamlogin/releases | wc -l')).toBe('1')
+    expect(await visitsOf(container).run('alice', key.path, 'sudo -n id -un')).toEqual({
+      code: 0,
+      output: 'root',
+    })
+  })
+
+  it('goes back to the resolver of before when the new one does not start', async () => {
+    const before = await sums()
+    const release = await container.must('readlink /opt/iamlogin/current')
+    // The mark is there while the new one starts, and gone when the one of before does.
+    await container.must(
+      'mkdir -p /run/systemd/system/iamlogind.service.d && touch /run/broken-once && printf ' +
+        '"[Service]\\nExecStartPre=+/bin/sh -c \'! rm /run/broken-once\'\\n" > /run/systemd/system/iamlogind.service.d/broken.conf',
+    )
+    const { code, stderr } = await container.run('cd /src && sh scripts/install.sh')
+    expect({ code, stderr }).toMatchObject({ code: 1 })
+    expect(await container.must('readlink /opt/iamlogin/current')).toBe(release)
+    expect(await container.must('systemctl is-active iamlogind')).toBe('active')
+    expect((await sums()).replace(/^-.*$/gm, '')).toBe(before.replace(/^-.*$/gm, ''))
+    expect(await container.must('getent passwd alice')).toMatch(/^alice:/)
+    await container.must('rm -r /run/systemd/system/iamlogind.service.d')
   })
 })
