@@ -20,7 +20,10 @@ const subject: AuditSubject = {
   uid: 1_879_048_200,
   person: aUser({ name: 'Alice' }),
 }
-const key: AuditKey = { fingerprint: 'SHA256:x', type: 'ssh-ed25519', id: 'APKA1' }
+const key: AuditKey = {
+  ...{ fingerprint: 'SHA256:x', type: 'ssh-ed25519', id: 'APKA1' },
+  certificate: { id: 'alice@ca', serial: '7' },
+}
 const door: AuditDoor = { service: 'sshd', tty: 'ssh', rhost: '192.0.2.7', ruser: 'bob' }
 const told = { subject, door, rule: 'access.groups', reason: 'a member', stale: true }
 const keyTold = { subject, key, reason: 'a member', stale: true }

@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache'
 import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts'
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
-import { fingerprintOf, type AuthorizedKey } from '../keys/authorized-key.ts'
+import type { AuthorizedKey } from '../keys/authorized-key.ts'
+import { identify } from '../keys/certificate.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import { ageOf, type Clock, type Moment } from '../platform/clock.ts'
 import { createCollector, has, type Collected } from './collect.ts'
@@ -68,6 +69,13 @@ const repeatMs = 5_000
 const openedMs = 300_000
 const openedMax = 10_000
 
+/** PAM_TTY of every login by sshd, which has no terminal yet: OpenSSH's auth-pam.c. */
+const sshdTty = 'ssh'
+
+function memberBy(key: boolean): string {
+  return key ? 'a member with a valid key' : 'a member'
+}
+
 type Why = { readonly reason: string; readonly stale: boolean }
 
 function auditKey({ fingerprint, type, id }: AuthorizedKey): AuditKey {
@@ -89,6 +97,14 @@ export function createDoor(deps: DoorDeps): Door {
   const { clock, audit } = deps
   const told = new Map<string, { readonly when: number; readonly linuxUser: string }>()
   const opened = new LRUCache<string, Opened>({
+    max: openedMax,
+    ttl: openedMs,
+    ttlResolution: 0,
+    perf: { now: clock.monotonic },
+  })
+
+  /** Accounts for which sshd was given a key a moment ago, until it asks whether they may enter. */
+  const admitted = new LRUCache<string, true>({
     max: openedMax,
     ttl: openedMs,
     ttlResolution: 0,
@@ -151,6 +167,7 @@ export function createDoor(deps: DoorDeps): Door {
     if (match !== undefined) {
       const { key, person } = match
       opened.set(key.fingerprint, { person, keyId: key.id })
+      admitted.set(question.user, true)
       tellKey('key-offered', {
         subject: { ...subject, person },
         key: auditKey(key),
@@ -168,10 +185,18 @@ export function createDoor(deps: DoorDeps): Door {
     // Whose keys could not be known may be whose key this is.
     if (unavail !== undefined) return { status: 'unavail', reason: unavail }
     const [only] = people.length === 1 ? people : []
+    const { fingerprint, certificate } = identify(question.keyBlob)
+    const key = { fingerprint, type: question.keyType }
     return refuseKey(
       only === undefined ? subject : { ...subject, person: only },
-      { fingerprint: fingerprintOf(question.keyBlob), type: question.keyType },
-      { reason: 'not an active, valid key of this person', stale },
+      certificate === undefined ? key : { ...key, certificate },
+      {
+        reason:
+          certificate === undefined
+            ? 'not an active, valid key of this person'
+            : "a certificate: sshd's TrustedUserCAKeys opens to those, no key of IAM does",
+        stale,
+      },
     )
   }
 
@@ -250,6 +275,8 @@ export function createDoor(deps: DoorDeps): Door {
     entered,
     account: async (user, door) => {
       const { subject, ...answer } = await decide(user)
+      // Of a certificate, cron or sudo the event must not say that a key opened the door.
+      const byKey = door.tty === sshdTty && admitted.delete(user)
       entered(user)
       if (answer.verdict === 'allow' || answer.verdict === 'deny')
         audit({
@@ -258,7 +285,7 @@ export function createDoor(deps: DoorDeps): Door {
           subject,
           door,
           rule: answer.rule,
-          reason: answer.rule === 'access.groups' ? 'a member with a valid key' : answer.rule,
+          reason: answer.rule === 'access.groups' ? memberBy(byKey) : answer.rule,
           stale: answer.stale,
         })
       return answer

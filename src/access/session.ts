@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Audit, AuditKey, AuditSubject } from '../audit/event.ts'
 import type { LocalAccounts, SourceUser } from '../directory/types.ts'
-import { fingerprintOf } from '../keys/authorized-key.ts'
+import { identify as identifyKey } from '../keys/certificate.ts'
 import { keyOfBlob } from '../keys/credentials.ts'
 import type { KeyLookup } from '../keys/lookup.ts'
 import type { SessionFields } from '../wire/codec.ts'
@@ -92,28 +92,33 @@ export function createSessions(deps: SessionDeps): Sessions {
         key: undefined,
         subject: shared ? base : { ...base, person: account.user },
       }
-    const fingerprint = fingerprintOf(used.blob)
+    const { blob, fingerprint, certificate } = identifyKey(used.blob)
+    const usedKey = {
+      fingerprint,
+      type: used.type,
+      ...(certificate === undefined ? {} : { certificate }),
+    }
     const opened = deps.opened(fingerprint)
     if (opened !== undefined && people.some(({ id }) => id === opened.person.id))
       return {
         shared,
         subject: { ...base, person: opened.person },
-        key: { fingerprint, type: used.type, id: opened.keyId },
+        key: { ...usedKey, id: opened.keyId },
       }
     for (const person of people) {
       const credentials = deps.known(person)?.credentials
-      const key = credentials === undefined ? undefined : keyOfBlob(credentials, used.blob)
+      const key = credentials === undefined ? undefined : keyOfBlob(credentials, blob)
       if (key !== undefined)
         return {
           shared,
           subject: { ...base, person },
-          key: { fingerprint, type: used.type, id: key.id },
+          key: { ...usedKey, id: key.id },
         }
     }
     return {
       shared,
       subject: shared ? base : { ...base, person: account.user },
-      key: { fingerprint, type: used.type },
+      key: usedKey,
     }
   }
 

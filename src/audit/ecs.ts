@@ -55,8 +55,15 @@ function doorFields({ service, tty, rhost }: AuditDoor, pid?: number): EcsDocume
 
 function keyFields(key: AuditKey | undefined): EcsDocument {
   if (key === undefined) return {}
-  const { fingerprint, type, id } = key
-  return { key: { fingerprint, type, ...(id === undefined ? {} : { id }) } }
+  const { fingerprint, type, id, certificate } = key
+  return {
+    key: {
+      fingerprint,
+      type,
+      ...(id === undefined ? {} : { id }),
+      ...(certificate === undefined ? {} : { certificate }),
+    },
+  }
 }
 
 function sentence(event: AuditEvent): string {

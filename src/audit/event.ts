@@ -8,6 +8,8 @@ export type AuditKey = {
   readonly type: string
   /** SourceKey id: the IAM SSHPublicKeyId or the tag; undefined for a key that is not known. */
   readonly id?: string
+  /** Where a certificate was used: fingerprint and id are those of the key inside. */
+  readonly certificate?: { readonly id: string; readonly serial: string }
 }
 
 /** The door: which PAM application, from where. */

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createDoor, type KeysQuestion } from '../../src/access/door.ts'
@@ -19,6 +21,12 @@ import type { SavedCredentials } from '../../src/keys/state.ts'
 import { fromAfar } from '../support/audit.ts'
 import { aUser, keysConfig } from '../support/builders.ts'
 
+const [aCertificate = []] = readFileSync(
+  join(import.meta.dirname, '../vectors/certificates.tsv'),
+  'utf8',
+)
+  .split('\n')
+  .map((line) => line.split('\t'))
 const offlineMs = 7 * 86_400_000
 const budgetMs = 5_000
 
@@ -122,6 +130,19 @@ describe('authorizedKeys', () => {
       many.slice(0, 100).map(({ line }) => line),
     )
     expect(events).toEqual([])
+  })
+
+  it('names the key inside of a certificate that it has no key for', async () => {
+    const { ask, events } = aDoor()
+    const [keyType = '', keyBlob = '', fingerprint = '', serial = '', id = ''] = aCertificate
+    expect(await ask({ keyType, keyBlob })).toMatchObject({ lines: [] })
+    expect(events).toMatchObject([
+      {
+        action: 'key-refused',
+        key: { fingerprint, type: keyType, certificate: { id, serial } },
+        reason: expect.stringMatching(/^a certificate/) as string,
+      },
+    ])
   })
 
   it('refuses a key that is not of the person, and tells it', async () => {
@@ -396,7 +417,7 @@ describe('opened', () => {
 })
 
 describe('account', () => {
-  it('allows a member with a valid key, and tells it', async () => {
+  it('allows a member, and tells it', async () => {
     const { enter, events, uidOf, clock } = aDoor()
     expect(await enter()).toEqual({
       verdict: 'allow',
@@ -411,10 +432,23 @@ describe('account', () => {
         subject: { linuxUser: 'alice', uid: uidOf('alice'), person: alice },
         door: fromAfar,
         rule: 'access.groups',
-        reason: 'a member with a valid key',
+        reason: 'a member',
         stale: false,
       },
     ])
+  })
+
+  it('tells a valid key of the login that came by one, and of no other', async () => {
+    const { ask, enter, door, events } = aDoor()
+    const reasons = () => events.flatMap((each) => ('rule' in each ? [each.reason] : []))
+    await ask()
+    await door.account('alice', { ...fromAfar, service: 'sudo', tty: '/dev/pts/0', rhost: '' })
+    await enter()
+    // By a certificate that sshd trusts: nobody was asked for keys.
+    await enter()
+    await ask({ keyBlob: aKeyOf(bob).blob })
+    await enter()
+    expect(reasons()).toEqual(['a member', 'a member with a valid key', 'a member', 'a member'])
   })
 
   it('allows with the last known keys, and says that they are old', async () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Opened } from '../../src/access/door.ts'
@@ -76,6 +78,18 @@ describe('open', () => {
     opened.set(aKeyOf(alice).fingerprint, { person: bob, keyId: 'APKABOB' })
     await sessions.open(aReport({ at: start }))
     expect(events).toMatchObject([{ subject: { person: alice }, key: { id: aKeyOf(alice).id } }])
+  })
+
+  it('names the key inside of a certificate, and what its CA called it', async () => {
+    const { sessions, events, start } = aBook()
+    const [type = '', certificate = '', fingerprint = '', serial = '', id = ''] = readFileSync(
+      join(import.meta.dirname, '../vectors/certificates.tsv'),
+      'utf8',
+    ).split(/[\t\n]/)
+    await sessions.open(aReport({ at: start, authInfo: `publickey ${type} ${certificate}\n` }))
+    expect(events.map((event) => 'key' in event && event.key)).toEqual([
+      { fingerprint, type, certificate: { id, serial } },
+    ])
   })
 
   it('tells the fingerprint of a key that nobody knows', async () => {
