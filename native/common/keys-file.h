@@ -22,6 +22,10 @@
  *
  * `until` is when the key's last reading from the source is older than source.offline, or the key
  * older than keys.max_age. Whether the person still exists here is directory.db's to say.
+ *
+ * What a reader does, whatever the file holds: it takes the header once, passes by at most
+ * KEYS_RECORDS_MAX heads of records, and copies one record of at most KEYS_RECORD_MAX before it checks
+ * its sum. The file's owner can write to the mapping at any time.
  */
 #pragma once
 
@@ -32,7 +36,9 @@
 
 #define KEYS_FILE_NAME "keys.db"
 #define KEYS_FILE_HEADER 32
-#define KEYS_FILE_MAX 268435456u /* 256 MiB */
+#define KEYS_FILE_MAX 268435456u  /* 256 MiB */
+#define KEYS_RECORD_MAX 67108864u /* 64 MiB: a shared account that 80,000 keys open */
+#define KEYS_RECORDS_MAX 1048576u /* accounts, a count */
 
 enum {
         KEYS_OF_PERSON = 0, /* a user of ours */
@@ -57,11 +63,13 @@ struct known_keys {
 struct keys_file {
         const uint8_t *base;
         size_t size;
+        uint32_t count;  /* of records */
+        uint8_t *record; /* heap: the copy of the one that was found */
 };
 
 #define KEYS_FILE_EMPTY                                                                                      \
         {                                                                                                    \
-                NULL, 0                                                                                      \
+                NULL, 0, 0, NULL                                                                             \
         }
 #define CLEANUP_KEYS_FILE __attribute__((cleanup(keys_file_close)))
 
@@ -70,11 +78,13 @@ int keys_file_open(struct keys_file *ret_file);
 void keys_file_close(struct keys_file *file);
 
 /* Header and bounds of any bytes, as open checks them. 0 or -EBADMSG. */
-int keys_file_check(const uint8_t *base, size_t size);
+int keys_file_check(const uint8_t *base, size_t size, struct keys_file *ret_file);
 
-/* The record of the account with that uid. 0, -ENOENT, or -EBADMSG for a damaged file. */
-int keys_file_find(const struct keys_file *file, const char *account, uint32_t uid,
-                   struct known_keys *ret_keys);
+/*
+ * A copy of the record of the account with that uid, until the next find or the close. 0, -ENOENT,
+ * -ENOMEM, or -EBADMSG for a damaged file.
+ */
+int keys_file_find(struct keys_file *file, const char *account, uint32_t uid, struct known_keys *ret_keys);
 
 /* The next key of a record: 0, -ENOENT after the last, or -EBADMSG. */
 int keys_file_next(struct known_keys *keys, struct known_key *ret_key);

@@ -21,12 +21,12 @@ static void read_all(const uint8_t *bytes, size_t length)
                 const char *name;
                 uint32_t uid;
         } accounts[] = {{"alice", 2026798591}, {"bob", 0}, {"ec2-user", 1000}, {"", 0}};
-        struct keys_file file = {bytes, length};
+        struct keys_file file;
         struct known_keys keys;
         struct known_key key;
         volatile char seen = 0;
 
-        if (keys_file_check(bytes, length) < 0)
+        if (keys_file_check(bytes, length, &file) < 0)
                 return;
         for (size_t i = 0; i < sizeof(accounts) / sizeof(accounts[0]); i++) {
                 if (keys_file_find(&file, accounts[i].name, accounts[i].uid, &keys) < 0)
@@ -35,6 +35,7 @@ static void read_all(const uint8_t *bytes, size_t length)
                         for (uint16_t at = 0; at < key.line.length; at++)
                                 seen = key.line.data[at];
         }
+        free(file.record);
         (void) seen;
 }
 

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "host.h"
 #include "keys-file.h"
+#include "sum.h"
 #include "vector.h"
 
 enum { ALICE = 2026798591 };
@@ -24,11 +25,11 @@ static bool view_is(const struct view *view, const char *text)
 
 static void reads_what_the_resolver_wrote(void)
 {
-        struct keys_file file = {truth, truth_length};
+        struct keys_file file;
         struct known_keys keys;
         struct known_key key;
 
-        CHECK(keys_file_check(truth, truth_length) == 0);
+        CHECK(keys_file_check(truth, truth_length, &file) == 0);
         CHECK(keys_file_find(&file, "alice", ALICE, &keys) == 0);
         CHECK(keys.kind == KEYS_OF_PERSON && keys.count == 2);
         CHECK(keys_file_next(&keys, &key) == 0 && view_is(&key.id, "APKA0"));
@@ -40,30 +41,93 @@ static void reads_what_the_resolver_wrote(void)
         CHECK(keys_file_find(&file, "alic", ALICE, &keys) == -ENOENT);
         CHECK(keys_file_find(&file, "outsider", ALICE, &keys) == -ENOENT);
         CHECK(keys_file_find(&file, "ec2-user", 1000, &keys) == 0 && keys.kind == KEYS_OF_SHARED);
+        free(file.record);
 }
 
 /* What a copy gives for alice: nothing, or a part of the truth. */
 static void expect_truth_or_nothing(const uint8_t *bytes, size_t length)
 {
-        struct keys_file file = {bytes, length};
+        struct keys_file file = KEYS_FILE_EMPTY;
         struct known_keys keys;
         struct known_key key;
+        bool is_found = keys_file_check(bytes, length, &file) == 0 &&
+                        keys_file_find(&file, "alice", ALICE, &keys) == 0;
 
-        if (keys_file_check(bytes, length) < 0 || keys_file_find(&file, "alice", ALICE, &keys) < 0)
-                return;
-        CHECK(keys.count == 2);
-        while (keys_file_next(&keys, &key) == 0)
+        CHECK(!is_found || keys.count == 2);
+        while (is_found && keys_file_next(&keys, &key) == 0)
                 CHECK(view_is(&key.user_id, "AIDAalice") && key.line.length > 60 &&
                       memcmp(key.line.data, "ssh-ed25519 AAAA", 16) == 0);
+        free(file.record);
+}
+
+/* The owner of the file has it mapped too, and writes after the record was found. */
+static void gives_a_copy_that_nobody_changes(void)
+{
+        struct keys_file file;
+        struct known_keys keys;
+        struct known_key key;
+        uint8_t bytes[sizeof(truth)];
+
+        memcpy(bytes, truth, truth_length);
+        CHECK(keys_file_check(bytes, truth_length, &file) == 0);
+        CHECK(keys_file_find(&file, "alice", ALICE, &keys) == 0);
+        memset(bytes, 'x', truth_length);
+        CHECK(keys_file_next(&keys, &key) == 0 && view_is(&key.id, "APKA0"));
+        CHECK(key.line.length > 60 && memcmp(key.line.data, "ssh-ed25519 AAAA", 16) == 0);
+        CHECK(keys_file_find(&file, "alice", ALICE, &keys) == -EBADMSG);
+        free(file.record);
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+        for (size_t i = 0; i < 4; i++)
+                at[i] = (uint8_t) (value >> 8 * i);
+}
+
+static void set_count(uint8_t *bytes, uint32_t count)
+{
+        put32(bytes + 12, count);
+        put32(bytes + 8, sum_of(bytes + 12, KEYS_FILE_HEADER - 12));
+}
+
+/* Valid by every sum, and more than any resolver writes. */
+static void bounds_the_records_and_their_length(void)
+{
+        size_t size = KEYS_FILE_HEADER + 8 + (size_t) KEYS_RECORD_MAX + 4;
+        uint8_t *bytes = calloc(1, size);
+        struct keys_file file;
+        struct known_keys keys;
+
+        CHECK(bytes != NULL);
+        memcpy(bytes, truth, KEYS_FILE_HEADER);
+        put32(bytes + 16, (uint32_t) size);
+        set_count(bytes, KEYS_RECORDS_MAX + 1);
+        CHECK(keys_file_check(bytes, size, &file) == -EBADMSG);
+        set_count(bytes, 1);
+        CHECK(keys_file_check(bytes, size, &file) == 0);
+        uint8_t *record = bytes + KEYS_FILE_HEADER;
+        record[8] = 5;
+        memcpy(record + 10, "alice", 5);
+        put32(record + 15, ALICE);
+        put32(record + 4, KEYS_RECORD_MAX + 4);
+        put32(record, sum_of(record + 4, (size_t) KEYS_RECORD_MAX + 8));
+        CHECK(keys_file_find(&file, "alice", ALICE, &keys) == -EBADMSG && file.record == NULL);
+        put32(record + 4, KEYS_RECORD_MAX);
+        put32(record, sum_of(record + 4, (size_t) KEYS_RECORD_MAX + 4));
+        CHECK(keys_file_find(&file, "alice", ALICE, &keys) == 0 && keys.count == 0);
+        free(file.record);
+        free(bytes);
 }
 
 static void survives_any_damage(void)
 {
+        struct keys_file file;
+
         for (size_t length = 0; length < truth_length; length++) {
                 uint8_t *part = malloc(length == 0 ? 1 : length); /* ASan sees a read past its end */
                 CHECK(part != NULL);
                 memcpy(part, truth, length);
-                CHECK(keys_file_check(part, length) == -EBADMSG);
+                CHECK(keys_file_check(part, length, &file) == -EBADMSG);
                 free(part);
         }
         for (size_t bit = 0; bit < truth_length * 8; bit++) {
@@ -112,6 +176,8 @@ int main(void)
         truth_length = read_vector("keys-db-lasting", truth, sizeof(truth));
         reads_what_the_resolver_wrote();
         survives_any_damage();
+        gives_a_copy_that_nobody_changes();
+        bounds_the_records_and_their_length();
         opens_only_what_it_may_trust();
         host_stop();
         return 0;
