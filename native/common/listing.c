@@ -3,7 +3,10 @@
 #include "listing.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
+#include "backoff.h"
+#include "clock.h"
 #include "protocol.h"
 
 void listing_clear(struct listing *listing)
@@ -32,6 +35,24 @@ static int peek_file(struct listing *listing, uint8_t opcode, struct reader *ret
         return r;
 }
 
+/* A page, within what is left of the walk's budget. */
+static int call(struct listing *listing, uint8_t opcode, const unsigned char *payload, size_t length,
+                struct wire_reply *ret_reply)
+{
+        int64_t before = clock_ms(CLOCK_MONOTONIC), left = IAMLOGIN_LISTING_BUDGET_MS - listing->waited_ms;
+        bool is_whole = left >= IAMLOGIN_LOOKUP_DEADLINE_MS;
+
+        if (left <= 0 || !backoff_allows(before))
+                return -ETIMEDOUT;
+        int r = wire_call(opcode, payload, length, is_whole ? IAMLOGIN_LOOKUP_DEADLINE_MS : (int) left,
+                          ret_reply);
+        int64_t after = clock_ms(CLOCK_MONOTONIC);
+        listing->waited_ms += after - before;
+        if (is_whole || r != -ETIMEDOUT)
+                backoff_note(r, after);
+        return r;
+}
+
 static int fetch(struct listing *listing, uint8_t opcode)
 {
         unsigned char payload[12];
@@ -44,7 +65,7 @@ static int fetch(struct listing *listing, uint8_t opcode)
         if (r == 0)
                 r = write_u32(&writer, listing->next);
         if (r == 0)
-                r = wire_call(opcode, payload, sizeof(payload), IAMLOGIN_LOOKUP_DEADLINE_MS, &reply);
+                r = call(listing, opcode, payload, sizeof(payload), &reply);
         if (r == 0)
                 r = read_u64(&reply.payload, &generation);
         if (r == 0)

@@ -20,6 +20,7 @@ struct listing {
         uint32_t next; /* where the page after this begins; 0: there is none. Of a file: the next entry */
         uint32_t remaining; /* entries left in the page */
         int started;
+        int64_t waited_ms; /* for pages, since the list's start */
 };
 
 #define LISTING_EMPTY                                                                                        \

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoff.h"
+#include "clock.h"
+#include "kept.h"
 #include "misses.h"
 #include "pack.h"
 #include "protocol.h"
@@ -14,13 +17,6 @@
 #include "snapshot.h"
 #include "valid.h"
 #include "wire.h"
-
-/* By name, or by id where there is no name. */
-struct question {
-        uint8_t opcode;
-        const char *name;
-        uint32_t id;
-};
 
 static int send_question(const struct question *question, struct wire_reply *ret_reply)
 {
@@ -31,8 +27,12 @@ static int send_question(const struct question *question, struct wire_reply *ret
                                        : write_u32(&writer, question->id);
         if (r < 0)
                 return r;
-        return wire_call(question->opcode, payload, (size_t) (writer.at - payload),
-                         IAMLOGIN_LOOKUP_DEADLINE_MS, ret_reply);
+        if (!backoff_allows(clock_ms(CLOCK_MONOTONIC_COARSE)))
+                return -ETIMEDOUT;
+        r = wire_call(question->opcode, payload, (size_t) (writer.at - payload), IAMLOGIN_LOOKUP_DEADLINE_MS,
+                      ret_reply);
+        backoff_note(r, clock_ms(CLOCK_MONOTONIC_COARSE));
+        return r;
 }
 
 /* What directory.db says about a name or id that it does not hold. */
@@ -57,9 +57,19 @@ static int ask(const struct question *question, struct snapshot *snapshot, struc
                         return -ENOENT;
                 snapshot_release(snapshot);
         }
+        if (kept_take(question, clock_ms(CLOCK_MONOTONIC_COARSE), ret_reply))
+                return 0;
         int r = send_question(question, ret_reply);
         if (r == -ENOENT && is_remembered)
                 misses_note(&miss);
+        return r;
+}
+
+/* The result of a lookup; what came and did not fit serves the caller's next try. */
+static int keep_if_large(int r, const struct question *question, struct wire_reply *reply)
+{
+        if (r == -ERANGE && reply->frame != NULL)
+                kept_put(question, reply, clock_ms(CLOCK_MONOTONIC_COARSE));
         return r;
 }
 
@@ -115,6 +125,7 @@ static bool is_possible(const char *name)
 
 int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct passwd *ret)
 {
+        const struct question question = {IAMLOGIN_OP_PASSWD_BY_NAME, name, 0};
         unsigned char room[SNAPSHOT_ROOM];
         CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
@@ -125,17 +136,18 @@ int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct 
                 return -ENOENT;
         int r = stored_passwd(name, 0, &snapshot, &copy, &record);
         if (r < 0) {
-                r = ask(&(struct question){IAMLOGIN_OP_PASSWD_BY_NAME, name, 0}, &snapshot, &reply);
+                r = ask(&question, &snapshot, &reply);
                 if (r == 0)
                         r = passwd_of(&reply, &record);
         }
         if (r == 0 && !is_name(&record.name, name))
                 r = -EBADMSG;
-        return r < 0 ? r : pack_passwd(&record, buffer, length, ret);
+        return keep_if_large(r < 0 ? r : pack_passwd(&record, buffer, length, ret), &question, &reply);
 }
 
 int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passwd *ret)
 {
+        const struct question question = {IAMLOGIN_OP_PASSWD_BY_UID, NULL, uid};
         unsigned char room[SNAPSHOT_ROOM];
         CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
@@ -146,17 +158,18 @@ int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passw
                 return -ENOENT;
         int r = stored_passwd(NULL, uid, &snapshot, &copy, &record);
         if (r < 0) {
-                r = ask(&(struct question){IAMLOGIN_OP_PASSWD_BY_UID, NULL, uid}, &snapshot, &reply);
+                r = ask(&question, &snapshot, &reply);
                 if (r == 0)
                         r = passwd_of(&reply, &record);
         }
         if (r == 0 && record.uid != uid)
                 r = -EBADMSG;
-        return r < 0 ? r : pack_passwd(&record, buffer, length, ret);
+        return keep_if_large(r < 0 ? r : pack_passwd(&record, buffer, length, ret), &question, &reply);
 }
 
 int lookup_group_by_name(const char *name, char *buffer, size_t length, struct group *ret)
 {
+        const struct question question = {IAMLOGIN_OP_GROUP_BY_NAME, name, 0};
         unsigned char room[SNAPSHOT_ROOM];
         CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
@@ -167,17 +180,18 @@ int lookup_group_by_name(const char *name, char *buffer, size_t length, struct g
                 return -ENOENT;
         int r = stored_group(name, 0, &snapshot, &copy, &record);
         if (r < 0) {
-                r = ask(&(struct question){IAMLOGIN_OP_GROUP_BY_NAME, name, 0}, &snapshot, &reply);
+                r = ask(&question, &snapshot, &reply);
                 if (r == 0)
                         r = group_of(&reply, &record);
         }
         if (r == 0 && !is_name(&record.name, name))
                 r = -EBADMSG;
-        return r < 0 ? r : pack_group(&record, buffer, length, ret);
+        return keep_if_large(r < 0 ? r : pack_group(&record, buffer, length, ret), &question, &reply);
 }
 
 int lookup_group_by_gid(uint32_t gid, char *buffer, size_t length, struct group *ret)
 {
+        const struct question question = {IAMLOGIN_OP_GROUP_BY_GID, NULL, gid};
         unsigned char room[SNAPSHOT_ROOM];
         CLEANUP_RECORD struct snapshot_record copy = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
@@ -188,13 +202,13 @@ int lookup_group_by_gid(uint32_t gid, char *buffer, size_t length, struct group 
                 return -ENOENT;
         int r = stored_group(NULL, gid, &snapshot, &copy, &record);
         if (r < 0) {
-                r = ask(&(struct question){IAMLOGIN_OP_GROUP_BY_GID, NULL, gid}, &snapshot, &reply);
+                r = ask(&question, &snapshot, &reply);
                 if (r == 0)
                         r = group_of(&reply, &record);
         }
         if (r == 0 && record.gid != gid)
                 r = -EBADMSG;
-        return r < 0 ? r : pack_group(&record, buffer, length, ret);
+        return keep_if_large(r < 0 ? r : pack_group(&record, buffer, length, ret), &question, &reply);
 }
 
 void gid_list_clear(struct gid_list *list)

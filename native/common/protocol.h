@@ -131,6 +131,8 @@ enum iamlogin_verdict {
  * lookup, 5 s at the door) and room for the way. */
 #define IAMLOGIN_LOOKUP_DEADLINE_MS 1500
 #define IAMLOGIN_DOOR_DEADLINE_MS 6000
+/* What the pages of one enumeration may take together, however many there are. */
+#define IAMLOGIN_LISTING_BUDGET_MS 3000
 
 /* Between two signs of life of a resolver that works on a request of the door, and how long a client
  * waits for the next: a resolver that hangs costs a login four times the latter (the key command

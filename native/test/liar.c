@@ -11,6 +11,8 @@
 
 #include "check.h"
 
+enum { PAGE_NEXT = 16 }; /* offset of the low byte of `next` in a response to PASSWD_LIST */
+
 void liar_say(struct liar *liar, const uint8_t *bytes, size_t length)
 {
         CHECK(length <= sizeof(liar->answer));
@@ -46,7 +48,12 @@ static void answer(struct liar *liar, int fd)
         memcpy(bytes, liar->answer, length);
         drip = liar->drip;
         endless = liar->endless;
+        if (liar->leads_on)
+                liar->answer[PAGE_NEXT]++;
+        const struct timespec delay = {.tv_sec = liar->delay_ms / 1000,
+                                       .tv_nsec = liar->delay_ms % 1000 * 1000000L};
         CHECK(pthread_mutex_unlock(&liar->lock) == 0);
+        nanosleep(&delay, NULL);
         do {
                 for (size_t sent = 0; sent < length;) {
                         size_t size = drip ? 1 : length - sent;
@@ -68,6 +75,7 @@ static void *serve(void *argument)
                 int fd = accept(liar->listener, NULL, NULL);
                 if (fd < 0)
                         return NULL;
+                atomic_fetch_add(&liar->count, 1);
                 if (liar->silent && liar->held_count < 64) {
                         liar->held[liar->held_count++] = fd;
                         continue;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +15,7 @@ struct liar {
         /* What each connection is answered: a copy under the lock, for a caller that gives up early
          * leaves the thread sending. */
         pthread_mutex_t lock;
-        uint8_t answer[65536];
+        uint8_t answer[1048576];
         size_t length;
         /* What the last connection asked. */
         uint8_t request[16384];
@@ -22,9 +23,12 @@ struct liar {
         bool silent; /* never answers and never closes */
         bool drip;   /* one byte each 20 ms */
         bool endless;
-        bool hold;    /* keeps the connection after the answer */
-        int hang_ups; /* so many connections are closed without an answer */
-        int held[64]; /* connections that silence keeps open */
+        int delay_ms;     /* before each answer */
+        bool leads_on;    /* of an enumeration: each page says that the next one is one further */
+        atomic_int count; /* of connections */
+        bool hold;        /* keeps the connection after the answer */
+        int hang_ups;     /* so many connections are closed without an answer */
+        int held[64];     /* connections that silence keeps open */
         size_t held_count;
 };
 

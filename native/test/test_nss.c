@@ -162,19 +162,27 @@ static void gives_up_at_the_deadline(void)
 {
         uint8_t bytes[256];
         struct passwd entry;
-        int error;
+        int error, wait_status;
         size_t length = read_vector("response-passwd", bytes, sizeof(bytes));
 
         set_answer(bytes, length);
         for (int way = 0; way < 2; way++) {
                 liar.silent = way == 0;
                 liar.drip = way == 1;
-                int64_t before = now_ms();
-                enum nss_status status = by_name("alice", &entry, &error);
-                int64_t took = now_ms() - before;
-                CHECK(took < IAMLOGIN_LOOKUP_DEADLINE_MS + 1000);
-                if (way == 0)
-                        CHECK(status == NSS_STATUS_UNAVAIL && took >= IAMLOGIN_LOOKUP_DEADLINE_MS - 10);
+                /* A child each: a process that met a time-out asks nobody for a while. */
+                pid_t child = fork();
+                if (child == 0) {
+                        int64_t before = now_ms();
+                        enum nss_status status = by_name("alice", &entry, &error);
+                        int64_t took = now_ms() - before;
+                        CHECK(took < IAMLOGIN_LOOKUP_DEADLINE_MS + 1000);
+                        if (way == 0)
+                                CHECK(status == NSS_STATUS_UNAVAIL &&
+                                      took >= IAMLOGIN_LOOKUP_DEADLINE_MS - 10);
+                        _exit(0);
+                }
+                CHECK(waitpid(child, &wait_status, 0) == child && WIFEXITED(wait_status) &&
+                      WEXITSTATUS(wait_status) == 0);
         }
         liar.silent = liar.drip = false;
 }
