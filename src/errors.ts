@@ -27,6 +27,7 @@ export class SourceError extends Error {
     | 'source_timeout'
     | 'source_unknown_group'
     | 'source_malformed'
+    | 'source_foreign_answer'
     | 'source_suspicious'
     | 'source_over_budget'
   readonly hint: string
@@ -35,6 +36,31 @@ export class SourceError extends Error {
     super(message, options)
     this.code = code
     this.hint = options.hint
+  }
+}
+
+/** What came over HTTP is not the answer of the AWS action that was asked: it says nothing. */
+export class AnswerError extends Error {
+  override readonly name = 'AnswerError'
+  readonly code = 'answer_foreign'
+  readonly hint =
+    'check what answers in place of AWS: HTTPS_PROXY, a captive portal, DNS, source.endpoint'
+  /** As in "iam:GetGroup". */
+  readonly action: string
+  /** The SDK tries 5xx again by it, and nothing else. */
+  readonly $metadata: { readonly httpStatusCode: number }
+
+  /**
+   * @param told.flaw what is wrong, as in "an empty body"
+   * @param told.came HTTP status, content type and first words
+   */
+  constructor(
+    action: string,
+    told: { readonly flaw: string; readonly came: string; readonly status: number },
+  ) {
+    super(`no answer of ${action}: ${told.flaw} (${told.came})`)
+    this.action = action
+    this.$metadata = { httpStatusCode: told.status }
   }
 }
 

@@ -48,12 +48,30 @@ export type SourceGroup = {
   readonly memberIds: readonly string[]
 }
 
+/** A group that was asked for and could not be read. */
+export type UnreadGroup = {
+  /** As it was asked for; "*" is the list of every user. */
+  readonly name: string
+  /** SourceError's. */
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  /** The source itself says that there is no such group: it has no members. Else: cannot say. */
+  readonly isAbsent: boolean
+  /** When its members were read last, milliseconds since the epoch; undefined: never, or too long ago. */
+  readonly lastReadAt?: number
+}
+
 /** Everything that one read of a source gave. */
 export type SourceDirectory = {
   readonly users: readonly SourceUser[]
   readonly groups: readonly SourceGroup[]
   /** True when `users` is every user of the source (`"*"` was asked), not only members of `groups`. */
   readonly complete: boolean
+  /** Groups that are not in `groups`, or with the members of an earlier read (merge.ts). */
+  readonly unread?: readonly UnreadGroup[]
+  /** Ids of those in `users` whom only an earlier read told of. */
+  readonly keptUserIds?: readonly string[]
 }
 
 /** A key as the source stores it; not yet validated. */

@@ -7,6 +7,7 @@ import { lineOf } from '../config/toml-lines.ts'
 import type { SourceDirectory, SourceUser } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import type { Source } from './source.ts'
+import { unreadGroup } from './unread.ts'
 
 const name = z
   .string({ error: 'a name of letters, digits and _+=,.@-' })
@@ -116,6 +117,14 @@ function toUser(user: FileUser): SourceUser {
   }
 }
 
+function unknownGroup(path: string, wanted: string): SourceError {
+  return new SourceError(
+    'source_unknown_group',
+    `reading group ${wanted}: ${path} has no such group`,
+    { hint: `add [[group]] name = "${wanted}" to ${path} or remove it from the configuration` },
+  )
+}
+
 function select(
   path: string,
   text: string,
@@ -131,15 +140,11 @@ function select(
           `add a [[user]] named "${member}" or remove it from the group`,
         )
   const complete = groups.includes('*')
-  for (const wanted of groups)
-    if (wanted !== '*' && !file.group.some((group) => group.name === wanted))
-      throw new SourceError(
-        'source_unknown_group',
-        `reading group ${wanted}: ${path} has no such group`,
-        {
-          hint: `add [[group]] name = "${wanted}" to ${path} or remove it from the configuration`,
-        },
-      )
+  const known = new Set(['*', ...file.group.map((group) => group.name)])
+  const errors = groups
+    .filter((wanted) => !known.has(wanted))
+    .map((wanted) => ({ wanted, error: unknownGroup(path, wanted) }))
+  if (errors[0] !== undefined && errors.length === groups.length) throw errors[0].error
   const chosen = file.group
     .filter((group) => groups.includes(group.name))
     .map((group) => ({
@@ -151,7 +156,14 @@ function select(
     }))
   const members = new Set(chosen.flatMap((group) => group.memberIds))
   const present = [...users.values()].filter((user) => complete || members.has(user.id))
-  return { complete, users: present, groups: chosen }
+  return {
+    complete,
+    users: present,
+    groups: chosen,
+    ...(errors.length === 0
+      ? {}
+      : { unread: errors.map(({ wanted, error }) => unreadGroup(wanted, error)) }),
+  }
 }
 
 /** Makes the file source for the TOML directory at `path`. */

@@ -1,6 +1,8 @@
 // The SDK's client with our time-outs, retries, credentials and a counter of every request sent.
 import { IAMClient } from '@aws-sdk/client-iam'
 import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers'
+import { answerGate } from './answer.ts'
+import { iamService, stsService } from './answer-shapes.ts'
 
 export type IamClientOptions = {
   readonly assumeRole?: string
@@ -23,7 +25,11 @@ export function createIamClient(
   const region = options.region ?? process.env['AWS_REGION'] ?? anyRegion
   const credentials =
     options.assumeRole === undefined
-      ? fromNodeProviderChain({ timeout: 1000, maxRetries: 2 })
+      ? fromNodeProviderChain({
+          timeout: 1000,
+          maxRetries: 2,
+          clientPlugins: [answerGate(stsService)],
+        })
       : fromTemporaryCredentials({
           params: {
             RoleArn: options.assumeRole,
@@ -31,6 +37,7 @@ export function createIamClient(
             ...(options.externalId === undefined ? {} : { ExternalId: options.externalId }),
           },
           clientConfig: { region },
+          clientPlugins: [answerGate(stsService)],
         })
   const client = new IAMClient({
     region,
@@ -44,6 +51,7 @@ export function createIamClient(
     },
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
   })
+  client.middlewareStack.use(answerGate(iamService))
   client.middlewareStack.add(
     (next, context) => (args) => {
       onRequest((context.commandName ?? 'Unknown').replace(/Command$/, ''))

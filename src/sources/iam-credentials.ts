@@ -2,20 +2,24 @@
 import {
   GetSSHPublicKeyCommand,
   ListMFADevicesCommand,
+  ListSSHPublicKeysCommand,
   ListUserTagsCommand,
-  paginateListSSHPublicKeys,
   type IAMClient,
   type SSHPublicKeyMetadata,
   type Tag,
 } from '@aws-sdk/client-iam'
 import type { Overrides, SourceKey, SourceUser } from '../directory/types.ts'
 import { isNoSuchEntity, toSourceError } from './iam-errors.ts'
+import { pagesOf } from './pages.ts'
 
 /** Bodies of keys by SSHPublicKeyId: IAM never changes one, so each is read once. */
 export type KeyBodies = {
   readonly get: (id: string) => string | undefined
   readonly set: (id: string, body: string) => unknown
 }
+
+/** IAM's quotas are 5 keys, 50 tags and 8 MFA devices a user. */
+const mostPages = 100
 
 async function readBody(
   client: IAMClient,
@@ -32,7 +36,10 @@ async function readBody(
   } catch (error) {
     // Deleted between the list and the read.
     if (isNoSuchEntity(error)) return undefined
-    throw toSourceError(error, `reading key ${id} of ${user.name}`, 'iam:GetSSHPublicKey')
+    throw toSourceError(error, `reading key ${id} of ${user.name}`, {
+      action: 'iam:GetSSHPublicKey',
+      resource: `user ${user.name}`,
+    })
   }
 }
 
@@ -45,16 +52,19 @@ export async function readUploadedKeys(
   const { bodies, signal } = context
   const active: SSHPublicKeyMetadata[] = []
   try {
-    const pages = paginateListSSHPublicKeys(
-      { client, pageSize: 100 },
-      { UserName: user.name },
-      { abortSignal: signal },
+    const pages = pagesOf({ action: 'iam:ListSSHPublicKeys', most: mostPages }, (more) =>
+      client.send(new ListSSHPublicKeysCommand({ UserName: user.name, MaxItems: 100, ...more }), {
+        abortSignal: signal,
+      }),
     )
     for await (const page of pages)
       active.push(...(page.SSHPublicKeys ?? []).filter((key) => key.Status === 'Active'))
   } catch (error) {
     if (isNoSuchEntity(error)) return []
-    throw toSourceError(error, `listing the keys of ${user.name}`, 'iam:ListSSHPublicKeys')
+    throw toSourceError(error, `listing the keys of ${user.name}`, {
+      action: 'iam:ListSSHPublicKeys',
+      resource: `user ${user.name}`,
+    })
   }
   const keys = await Promise.all(
     active.map(async (key): Promise<readonly SourceKey[]> => {
@@ -78,23 +88,20 @@ export async function readTags(
   signal: AbortSignal,
 ): Promise<readonly Tag[]> {
   const tags: Tag[] = []
-  let marker: string | undefined
   try {
-    do {
-      const page = await client.send(
-        new ListUserTagsCommand({
-          UserName: user.name,
-          ...(marker === undefined ? {} : { Marker: marker }),
-        }),
-        { abortSignal: signal },
-      )
-      tags.push(...(page.Tags ?? []))
-      marker = page.IsTruncated === true ? page.Marker : undefined
-    } while (marker !== undefined)
+    const pages = pagesOf({ action: 'iam:ListUserTags', most: mostPages }, (more) =>
+      client.send(new ListUserTagsCommand({ UserName: user.name, ...more }), {
+        abortSignal: signal,
+      }),
+    )
+    for await (const page of pages) tags.push(...(page.Tags ?? []))
     return tags
   } catch (error) {
     if (isNoSuchEntity(error)) return []
-    throw toSourceError(error, `reading the tags of ${user.name}`, 'iam:ListUserTags')
+    throw toSourceError(error, `reading the tags of ${user.name}`, {
+      action: 'iam:ListUserTags',
+      resource: `user ${user.name}`,
+    })
   }
 }
 
@@ -129,12 +136,18 @@ export async function readMfa(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    const answer = await client.send(new ListMFADevicesCommand({ UserName: user.name }), {
-      abortSignal: signal,
-    })
-    return (answer.MFADevices ?? []).length > 0
+    const pages = pagesOf({ action: 'iam:ListMFADevices', most: mostPages }, (more) =>
+      client.send(new ListMFADevicesCommand({ UserName: user.name, ...more }), {
+        abortSignal: signal,
+      }),
+    )
+    for await (const page of pages) if ((page.MFADevices ?? []).length > 0) return true
+    return false
   } catch (error) {
     if (isNoSuchEntity(error)) return false
-    throw toSourceError(error, `listing the MFA devices of ${user.name}`, 'iam:ListMFADevices')
+    throw toSourceError(error, `listing the MFA devices of ${user.name}`, {
+      action: 'iam:ListMFADevices',
+      resource: `user ${user.name}`,
+    })
   }
 }

@@ -1,76 +1,124 @@
-// What AWS says when it says no -> a SourceError that tells what was tried and how to mend it.
-import { SourceError } from '../errors.ts'
+// What AWS says when it says no -> a SourceError that tells what was asked, what came and what to do.
+import { AnswerError, SourceError } from '../errors.ts'
 
-type AwsFailure = { readonly name: string; readonly message: string; readonly code: string }
-
-function describe(error: unknown): AwsFailure {
-  if (!(error instanceof Error)) return { name: '', message: String(error), code: '' }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  // A connection refused on every address of a name comes as an AggregateError without a message.
-  const message = error.message === '' ? code || error.name : error.message
-  return { name: error.name, message, code }
+type AwsFailure = {
+  readonly name: string
+  readonly message: string
+  readonly code: string
+  /** Of a name that does not resolve. */
+  readonly host: string
 }
 
-/** True for "there is no such user, group or key": an answer, not an outage. */
+/** What was asked of AWS. */
+export type Asked = {
+  /** As in "iam:GetGroup". */
+  readonly action: string
+  /** As in "group developers"; a policy needs no more than that. */
+  readonly resource: string
+}
+
+function describe(error: unknown): AwsFailure {
+  if (!(error instanceof Error)) return { name: '', message: String(error), code: '', host: '' }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const host = 'hostname' in error && typeof error.hostname === 'string' ? error.hostname : ''
+  // A connection refused on every address of a name comes as an AggregateError without a message.
+  const [sentence = ''] = error.message.split('\n')
+  return { name: error.name, message: sentence.trim() || code || error.name, code, host }
+}
+
+/** True for "there is no such user, group or key" in IAM's own words (answer.ts): no outage. */
 export function isNoSuchEntity(error: unknown): boolean {
   return /^NoSuchEntity/.test(describe(error).name)
 }
 
-/**
- * @param attempt what was tried, as in "reading group developers"
- * @param action the IAM action, as in "iam:GetGroup"
- */
-export function toSourceError(error: unknown, attempt: string, action: string): SourceError {
-  if (error instanceof SourceError) return error
-  const { name, message, code } = describe(error)
-  const cause = { cause: error }
-  if (/^AccessDenied|^UnauthorizedOperation|NotAuthorized/.test(name)) {
-    const resource = /on resource: (\S+)/.exec(message)?.[1] ?? '*'
-    return new SourceError('source_denied', `${attempt}: access denied: ${action} on ${resource}`, {
-      hint: `allow ${action} on ${resource} in the policy of this instance's role`,
-      ...cause,
-    })
-  }
+function denied({ message }: AwsFailure, attempt: string, asked: Asked): readonly [string, string] {
+  // With assume_role it may be sts:AssumeRole that was denied.
+  const action = /not authorized to perform: ([\w-]+:\w+)/.exec(message)?.[1] ?? asked.action
+  const arn = /on resource: (arn:\S+)/.exec(message)?.[1]
+  const resource =
+    arn ?? (action === asked.action ? asked.resource : 'the role in source.assume_role')
+  const because = /because (.{1,200})$/.exec(message)?.[1]
+  const reason = because === undefined ? '' : ` (${because})`
+  return [
+    `${attempt}: access denied: ${action} on ${resource}${reason}`,
+    `allow ${action} in the policy of this instance's role: \`iamlogin policy\` prints what is needed`,
+  ]
+}
+
+function unresolved({ host, code }: AwsFailure, attempt: string): readonly [string, string] {
+  const region = /\.([a-z]{2,4}(?:-[a-z]+)+-\d)\./.exec(host)?.[1]
+  const where = region === undefined ? '' : `, region ${region}`
+  return [
+    `${attempt}: the host name ${host === '' ? 'of the endpoint' : host} does not resolve (${code}${where})`,
+    region === undefined
+      ? 'check the DNS of this host, source.region and source.endpoint'
+      : `is source.region = "${region}" spelled as AWS does? Else check the DNS of this host`,
+  ]
+}
+
+type Told = readonly [code: SourceError['code'], sentence: string, hint: string]
+
+function tell(failure: AwsFailure, attempt: string, asked: Asked): Told {
+  const { name, message, code } = failure
+  if (/^AccessDenied|^UnauthorizedOperation|NotAuthorized|^AuthorizationError/.test(name))
+    return ['source_denied', ...denied(failure, attempt, asked)]
   if (/Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/.test(name))
-    return new SourceError('source_throttled', `${attempt}: AWS throttles ${action}: ${message}`, {
-      hint: 'raise source.refresh, or name fewer groups: IAM limits calls per account',
-      ...cause,
-    })
+    return [
+      'source_throttled',
+      `${attempt}: AWS throttles ${asked.action}: ${message}`,
+      'raise source.refresh, or name fewer groups: IAM limits calls per account',
+    ]
   if (
     /RequestTimeTooSkewed|RequestExpired|SignatureExpired/.test(name) ||
     /[Ss]ignature (expired|not yet)/.test(message)
   )
-    return new SourceError('source_clock_skew', `${attempt}: the clock is wrong: ${message}`, {
-      hint: 'set the clock: run chrony or systemd-timesyncd (169.254.169.123 is the time server of EC2)',
-      ...cause,
-    })
+    return [
+      'source_clock_skew',
+      `${attempt}: the clock of this host is wrong: ${message}`,
+      'set the clock: run chrony or systemd-timesyncd (169.254.169.123 is the time server of EC2)',
+    ]
   if (
     /CredentialsProvider|TokenProvider|InvalidClientTokenId|UnrecognizedClient|ExpiredToken|SignatureDoesNotMatch|IncompleteSignature|MissingAuthentication/.test(
       name,
     )
   )
-    return new SourceError(
+    return [
       'source_no_credentials',
       `${attempt}: no valid credentials: ${message}`,
-      {
-        hint: 'attach an instance profile with the iamlogin policy to this host, or set source.assume_role',
-        ...cause,
-      },
-    )
+      'attach an instance profile with the policy of `iamlogin policy` to this host, or set source.assume_role',
+    ]
+  if (/^ENOTFOUND$|^EAI_/.test(code)) return ['source_unreachable', ...unresolved(failure, attempt)]
   if (/Timeout|AbortError/.test(name) || /ETIMEDOUT|ECONNABORTED/.test(code))
-    return new SourceError('source_timeout', `${attempt}: no answer in time: ${message}`, {
-      hint: 'check the route to IAM (or the endpoint in source.endpoint) and the proxy settings',
-      ...cause,
-    })
+    return [
+      'source_timeout',
+      `${attempt}: no answer in time: ${message}`,
+      'check the route to AWS (or to source.endpoint) and the proxy settings',
+    ]
   if (/^E[A-Z]+/.test(code) || /NetworkingError|socket hang up/.test(`${name} ${message}`))
-    return new SourceError('source_unreachable', `${attempt}: no network: ${message}`, {
-      hint: 'check the network, DNS, and source.endpoint',
-      ...cause,
+    return [
+      'source_unreachable',
+      `${attempt}: no network: ${message}`,
+      'check the network, DNS, and source.endpoint',
+    ]
+  return [
+    'source_malformed',
+    `${attempt}: ${asked.action} failed: ${name}: ${message}`,
+    `see ${name} in the "Common Errors" of the AWS API reference; if AWS is well, report this`,
+  ]
+}
+
+/**
+ * @param attempt what was tried, as in "reading group developers"
+ */
+export function toSourceError(error: unknown, attempt: string, asked: Asked): SourceError {
+  if (error instanceof SourceError) return error
+  if (error instanceof AnswerError)
+    return new SourceError('source_foreign_answer', `${attempt}: ${error.message}`, {
+      hint: error.hint,
+      cause: error,
     })
-  return new SourceError('source_malformed', `${attempt}: ${name}: ${message}`, {
-    hint: `${action} gave an answer that cannot be used; see the message`,
-    ...cause,
-  })
+  const [code, sentence, hint] = tell(describe(error), attempt, asked)
+  return new SourceError(code, sentence, { hint, cause: error })
 }
 
 /** A group of the configuration that IAM does not have. */

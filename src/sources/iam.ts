@@ -1,12 +1,12 @@
 // The source `iam`: GetGroup for each configured group, every page; keys when somebody knocks.
 import {
-  paginateGetGroup,
-  paginateListUsers,
+  GetGroupCommand,
+  ListUsersCommand,
   type Group,
   type IAMClient,
   type User,
 } from '@aws-sdk/client-iam'
-import type { SourceGroup, SourceUser } from '../directory/types.ts'
+import type { SourceDirectory, SourceGroup, SourceUser, UnreadGroup } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import { createIamClient, type IamClientOptions } from './iam-client.ts'
 import {
@@ -18,6 +18,8 @@ import {
   type KeyBodies,
 } from './iam-credentials.ts'
 import { isNoSuchEntity, toSourceError, unknownGroup } from './iam-errors.ts'
+import { pagesOf } from './pages.ts'
+import { isOfOneGroup, unreadGroup } from './unread.ts'
 import type { Source } from './source.ts'
 
 export type IamSourceOptions = IamClientOptions & {
@@ -33,23 +35,24 @@ export type IamSourceOptions = IamClientOptions & {
 /** How many requests of one read are in flight: IAM throttles bursts. */
 const concurrency = 5
 
+/** IAM gives an account 5,000 users; pages may hold fewer than the 1,000 that are asked for. */
+const mostPages = 1_000
+
+/** The gate saw to it that id, name and ARN are there. */
 function decodeUser(user: User): SourceUser {
-  if (user.UserId === undefined || user.UserName === undefined || user.Arn === undefined)
-    throw new SourceError('source_malformed', 'reading users: one has no UserId, UserName or Arn', {
-      hint: 'the endpoint does not speak IAM as AWS does',
-    })
   return {
-    id: user.UserId,
-    name: user.UserName,
-    arn: user.Arn,
+    id: user.UserId ?? '',
+    name: user.UserName ?? '',
+    arn: user.Arn ?? '',
     createdAt: user.CreateDate?.getTime() ?? 0,
   }
 }
 
-function decodeGroup(group: Group, members: readonly SourceUser[]): SourceGroup {
+/** @param name as configured: IAM may spell it in another case, which is the same name to it */
+function decodeGroup(name: string, group: Group, members: readonly SourceUser[]): SourceGroup {
   return {
     id: group.GroupId ?? '',
-    name: group.GroupName ?? '',
+    name,
     arn: group.Arn ?? '',
     createdAt: group.CreateDate?.getTime() ?? 0,
     memberIds: members.map((user) => user.id),
@@ -69,49 +72,85 @@ async function mapLimited<T, R>(
   return results
 }
 
-async function readGroup(
-  client: IAMClient,
-  name: string,
-  signal: AbortSignal,
-): Promise<{ readonly group: SourceGroup; readonly users: readonly SourceUser[] }> {
+/** What one of the asked groups gave; for "*", every user. */
+type Read = {
+  readonly users: readonly SourceUser[]
+  readonly group?: SourceGroup
+}
+
+async function readGroup(client: IAMClient, name: string, signal: AbortSignal): Promise<Read> {
   try {
     let group: Group | undefined
     const users: SourceUser[] = []
-    const pages = paginateGetGroup(
-      { client, pageSize: 1000 },
-      { GroupName: name },
-      { abortSignal: signal },
+    const pages = pagesOf({ action: 'iam:GetGroup', most: mostPages }, (more) =>
+      client.send(new GetGroupCommand({ GroupName: name, MaxItems: 1000, ...more }), {
+        abortSignal: signal,
+      }),
     )
     for await (const page of pages) {
-      group ??= page.Group
+      if (group !== undefined && group.GroupId !== page.Group?.GroupId)
+        throw new SourceError(
+          'source_malformed',
+          `reading group ${name}: it was replaced by another of that name while it was read`,
+          { hint: 'the next refresh reads it again' },
+        )
+      group = page.Group
       users.push(...(page.Users ?? []).map(decodeUser))
     }
-    if (group?.GroupId === undefined)
-      throw new SourceError(
-        'source_malformed',
-        `reading group ${name}: the answer has no GroupId`,
-        {
-          hint: 'the endpoint does not speak IAM as AWS does',
-        },
-      )
-    return { group: decodeGroup(group, users), users }
+    return { users, ...(group === undefined ? {} : { group: decodeGroup(name, group, users) }) }
   } catch (error) {
     if (isNoSuchEntity(error)) throw unknownGroup(name, error)
-    throw toSourceError(error, `reading group ${name}`, 'iam:GetGroup')
+    throw toSourceError(error, `reading group ${name}`, {
+      action: 'iam:GetGroup',
+      resource: `group ${name}`,
+    })
   }
 }
 
-async function readEveryone(
-  client: IAMClient,
-  signal: AbortSignal,
-): Promise<readonly SourceUser[]> {
+async function readEveryone(client: IAMClient, signal: AbortSignal): Promise<Read> {
   try {
     const users: SourceUser[] = []
-    const pages = paginateListUsers({ client, pageSize: 1000 }, {}, { abortSignal: signal })
+    const pages = pagesOf({ action: 'iam:ListUsers', most: mostPages }, (more) =>
+      client.send(new ListUsersCommand({ MaxItems: 1000, ...more }), { abortSignal: signal }),
+    )
     for await (const page of pages) users.push(...(page.Users ?? []).map(decodeUser))
-    return users
+    return { users }
   } catch (error) {
-    throw toSourceError(error, 'reading all users', 'iam:ListUsers')
+    throw toSourceError(error, 'reading all users', {
+      action: 'iam:ListUsers',
+      resource: 'all users',
+    })
+  }
+}
+
+/** Groups are believed one by one; what no group can answer fails the read. */
+async function readGroups(
+  client: IAMClient,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<SourceDirectory> {
+  const unread: UnreadGroup[] = []
+  const errors: SourceError[] = []
+  const read = await mapLimited(names, async (name): Promise<Read | undefined> => {
+    try {
+      return await (name === '*' ? readEveryone(client, signal) : readGroup(client, name, signal))
+    } catch (error) {
+      if (signal.aborted || !(error instanceof SourceError) || !isOfOneGroup(error)) throw error
+      errors.push(error)
+      unread.push(unreadGroup(name, error))
+      return undefined
+    }
+  })
+  const told = read.filter((each) => each !== undefined)
+  // Not one of the groups: then it is rather the account, the endpoint or the configuration.
+  const failure = errors.find(({ code }) => code !== 'source_unknown_group') ?? errors[0]
+  if (told.length === 0 && failure !== undefined) throw failure
+  const found = told.flatMap(({ users }) => users)
+  return {
+    complete: names.includes('*') && !unread.some(({ name }) => name === '*'),
+    groups: told.flatMap(({ group }) => group ?? []),
+    users: [...new Map(found.map((user) => [user.id, user])).values()],
+    ...(unread.length === 0 ? {} : { unread }),
   }
 }
 
@@ -133,19 +172,10 @@ export function createIamSource(options: IamSourceOptions): Source {
       return Promise.resolve()
     },
     fetchDirectory: async ({ groups }, signal) => {
-      const complete = groups.includes('*')
-      const named = groups.filter((name) => name !== '*')
-      const everyone = complete ? await readEveryone(client, signal) : []
-      const read = await mapLimited(named, (name) => readGroup(client, name, signal))
-      const found = [...everyone, ...read.flatMap(({ users }) => users)]
-      const users = [...new Map(found.map((user) => [user.id, user])).values()]
-      return {
-        complete,
-        groups: read.map(({ group }) => group),
-        users: options.userTags
-          ? await mapLimited(users, (user) => withOverrides(user, signal))
-          : users,
-      }
+      const directory = await readGroups(client, groups, signal)
+      if (!options.userTags) return directory
+      const users = await mapLimited(directory.users, (user) => withOverrides(user, signal))
+      return { ...directory, users }
     },
     fetchCredentials: async (user, signal) => {
       const [uploaded, tags, mfa] = await Promise.all([

@@ -29,7 +29,10 @@ async function describeTag(
     )
     return answer.Tags?.[0]?.Value ?? ''
   } catch (error) {
-    throw toSourceError(error, `reading the tag ${key} of ${instance}`, 'ec2:DescribeTags')
+    throw toSourceError(error, `reading the tag ${key} of ${instance}`, {
+      action: 'ec2:DescribeTags',
+      resource: '*',
+    })
   } finally {
     client.destroy()
   }

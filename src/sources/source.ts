@@ -9,8 +9,9 @@ export type DirectoryQuery = { readonly groups: readonly string[] }
 export type Source = {
   readonly kind: SourceKind
   /**
-   * Reads the whole directory for the groups asked, every page. All or nothing.
-   * @throws {SourceError}
+   * Reads the whole directory for the groups asked, every page. Of a group, all or nothing: one
+   * that cannot be read is in `unread`.
+   * @throws {SourceError} when no group can be read
    */
   readonly fetchDirectory: (query: DirectoryQuery, signal: AbortSignal) => Promise<SourceDirectory>
   /**

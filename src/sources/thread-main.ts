@@ -26,14 +26,17 @@ function* parts<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < items.length; at += partLength) yield items.slice(at, at + partLength)
 }
 
-function sendDirectory(id: number, { users, groups, complete }: SourceDirectory): void {
+function sendDirectory(
+  id: number,
+  { users, groups, complete, unread = [] }: SourceDirectory,
+): void {
   for (const part of parts(users)) say(id, { kind: 'users', users: part })
   for (const part of parts(groups))
     say(id, { kind: 'groups', groups: part.map((group) => ({ ...group, memberIds: [] })) })
   for (const group of groups)
     for (const memberIds of parts(group.memberIds))
       say(id, { kind: 'members', groupId: group.id, memberIds })
-  say(id, { kind: 'done', complete })
+  say(id, { kind: 'done', complete, unread })
 }
 
 async function fetchDirectory({ id, query }: ToThread): Promise<void> {

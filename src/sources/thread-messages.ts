@@ -1,6 +1,6 @@
 // What passes between the resolver's thread and the one that reads the source. Lists come in parts:
 // taking one over must not hold up a lookup.
-import type { SourceGroup, SourceUser } from '../directory/types.ts'
+import type { SourceGroup, SourceUser, UnreadGroup } from '../directory/types.ts'
 import type { SourceError } from '../errors.ts'
 import type { DirectoryQuery } from './source.ts'
 
@@ -11,7 +11,11 @@ export type FromThread = { readonly id: number } & (
   /** Groups without their members. */
   | { readonly kind: 'groups'; readonly groups: readonly SourceGroup[] }
   | { readonly kind: 'members'; readonly groupId: string; readonly memberIds: readonly string[] }
-  | { readonly kind: 'done'; readonly complete: boolean }
+  | {
+      readonly kind: 'done'
+      readonly complete: boolean
+      readonly unread: readonly UnreadGroup[]
+    }
   | {
       readonly kind: 'failed'
       readonly code: SourceError['code']

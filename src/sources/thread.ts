@@ -72,6 +72,7 @@ export function createThreadedSource(config: Config, direct: Source): Source {
           users: read.users,
           groups: [...read.groups.values()],
           complete: message.complete,
+          ...(message.unread.length === 0 ? {} : { unread: message.unread }),
         })
         return
       case 'failed': {

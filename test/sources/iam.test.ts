@@ -119,7 +119,7 @@ describe('errors', () => {
   const cases: readonly (readonly [Fault, string, RegExp])[] = [
     ['denied', 'source_denied', /reading group developers: access denied: iam:GetGroup on group/],
     ['throttle', 'source_throttled', /reading group developers: AWS throttles iam:GetGroup/],
-    ['skew', 'source_clock_skew', /the clock is wrong/],
+    ['skew', 'source_clock_skew', /the clock of this host is wrong/],
     ['no-credentials', 'source_no_credentials', /no valid credentials/],
     ['close', 'source_timeout', /reading group developers/],
   ]

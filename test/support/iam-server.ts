@@ -27,21 +27,45 @@ type Group = {
   readonly members: Set<string>
 }
 
-/** `hang` never answers, `close` cuts the connection, the rest are errors of IAM. */
-export type Fault = 'throttle' | 'denied' | 'skew' | 'error' | 'hang' | 'close' | 'no-credentials'
+/** `hang` never answers, `close` cuts the connection, foreign ones are no answers, the rest are errors. */
+export type Fault =
+  'throttle' | 'denied' | 'skew' | 'error' | 'hang' | 'close' | 'no-credentials' | ForeignFault
+
+export const foreignFaults = [
+  'page',
+  'page-xml',
+  'empty',
+  'cut',
+  'other-action',
+  'other-name',
+  'no-request-id',
+  'no-list',
+  'no-marker',
+  'empty-marker',
+  'same-marker',
+  'foreign-absence',
+  'redirect',
+] as const
+/** An HTTP 200, or an absence, that proves nothing. */
+export type ForeignFault = (typeof foreignFaults)[number]
+
+function foreign(kind: Fault | undefined): ForeignFault | undefined {
+  return foreignFaults.find((each) => each === kind)
+}
 
 export type IamServer = {
   readonly url: string
   readonly addUser: (name: string, groups?: readonly string[], createdAt?: string) => string
   readonly deleteUser: (name: string) => void
   readonly addGroup: (name: string) => string
+  readonly deleteGroup: (name: string) => void
   readonly addToGroup: (user: string, group: string) => void
   readonly removeFromGroup: (user: string, group: string) => void
   readonly uploadKey: (user: string, body: string) => string
   readonly setKeyStatus: (user: string, id: string, status: 'Active' | 'Inactive') => void
   readonly tagUser: (user: string, key: string, value: string) => void
   readonly setMfa: (user: string, mfa: boolean) => void
-  /** A fault for one action, or for every one ("*"); undefined heals. */
+  /** A fault for one action ("GetGroup"), of one name ("GetGroup dba"), or "*"; undefined heals. */
   readonly setFault: (action: string, fault?: Fault) => void
   /** Calls per action since the last reset. */
   readonly calls: () => Readonly<Record<string, number>>
@@ -95,6 +119,51 @@ const faults: Readonly<Record<string, readonly [number, string, (action: string)
     'InvalidClientTokenId',
     () => 'The security token included in the request is invalid',
   ],
+}
+
+const namespaces: Readonly<Record<string, string>> = {
+  AssumeRole: 'https://sts.amazonaws.com/doc/2011-06-15/',
+}
+const defaultNamespace = 'https://iam.amazonaws.com/doc/2010-05-08/'
+const signIn = '<html xmlns="http://www.w3.org/1999/xhtml"><body>sign in</body></html>'
+
+/** The document that a fault makes of a sound one, its HTTP status and its content type. */
+function spoil(kind: ForeignFault | undefined, sound: string): readonly [number, string, string] {
+  const xmlOf = (body: string): readonly [number, string, string] => [200, 'text/xml', body]
+  const truncated = (marker: string): string =>
+    sound
+      .replace(/<Marker>[^<]*<\/Marker>/, '')
+      .replace(/<IsTruncated>\w+<\/IsTruncated>/, `<IsTruncated>true</IsTruncated>${marker}`)
+  switch (kind) {
+    case 'page':
+      return [200, 'text/html', '<!DOCTYPE html><html><head><body>Please sign in</body></html>']
+    case 'page-xml':
+      return [200, 'text/html', signIn]
+    case 'redirect':
+      return [302, 'text/html', signIn]
+    case 'foreign-absence':
+      return [404, 'text/xml', '<Error><Code>NoSuchEntity</Code><Message>gone</Message></Error>']
+    case 'empty':
+      return xmlOf('')
+    case 'cut':
+      return xmlOf(sound.slice(0, sound.length / 2))
+    case 'other-action':
+      return xmlOf(sound.replaceAll(/<(\/?)\w+(Response|Result)\b/g, '<$1GetUser$2'))
+    case 'other-name':
+      return xmlOf(sound.replaceAll(/<(User|Group)Name>/g, '<$1Name>other'))
+    case 'no-request-id':
+      return xmlOf(sound.replace(/<RequestId>.*<\/RequestId>/, ''))
+    case 'no-list':
+      return xmlOf(sound.replace(/<(Users|SSHPublicKeys|Tags|MFADevices)>.*<\/\1>/s, ''))
+    case 'no-marker':
+      return xmlOf(truncated(''))
+    case 'empty-marker':
+      return xmlOf(truncated('<Marker></Marker>'))
+    case 'same-marker':
+      return xmlOf(truncated('<Marker>0</Marker>'))
+    case undefined:
+      return xmlOf(sound)
+  }
 }
 
 /** Starts the server on a loopback port; 0 chooses a free one. */
@@ -186,13 +255,18 @@ export async function startIamServer(port = 0): Promise<IamServer> {
         'MFADevices',
         userOf(query.get('UserName') ?? '').mfa ? ['arn:aws:iam::123456789012:mfa/device'] : [],
         (serialNumber) =>
-          `<SerialNumber>${serialNumber}</SerialNumber><EnableDate>2026-01-01T00:00:00Z</EnableDate>`,
+          `<UserName>${xml(query.get('UserName') ?? '')}</UserName><SerialNumber>${serialNumber}</SerialNumber><EnableDate>2026-01-01T00:00:00Z</EnableDate>`,
       ),
   }
 
-  const answer = (response: ServerResponse, status: number, body: string): void => {
+  const answer = (
+    response: ServerResponse,
+    status: number,
+    body: string,
+    type = 'text/xml',
+  ): void => {
     response.writeHead(status, {
-      'content-type': 'text/xml',
+      'content-type': type,
       'x-amzn-requestid': `req-${++serial}`,
     })
     response.end(body)
@@ -220,7 +294,8 @@ export async function startIamServer(port = 0): Promise<IamServer> {
     const action = query.get('Action') ?? ''
     calls[action] = (calls[action] ?? 0) + 1
     lastAuthorization = authorization ?? ''
-    const kind = fault.get(action) ?? fault.get('*')
+    const name = query.get('GroupName') ?? query.get('UserName') ?? ''
+    const kind = fault.get(`${action} ${name}`) ?? fault.get(action) ?? fault.get('*')
     if (kind === 'hang') return
     if (kind === 'close') {
       response.destroy()
@@ -239,12 +314,12 @@ export async function startIamServer(port = 0): Promise<IamServer> {
       const run = actions[action]
       if (run === undefined) throw new ApiError(400, 'InvalidAction', `no action ${action}`)
       const result = run(query)
-      answer(
-        response,
-        200,
-        `<${action}Response xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><${action}Result>${result}` +
+      const [status, type, body] = spoil(
+        foreign(kind),
+        `<${action}Response xmlns="${namespaces[action] ?? defaultNamespace}"><${action}Result>${result}` +
           `</${action}Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></${action}Response>`,
       )
+      answer(response, status, body, type)
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       refuse(response, error.status, error.code, error.message)
@@ -273,6 +348,9 @@ export async function startIamServer(port = 0): Promise<IamServer> {
       const id = idOf('AGPA', name)
       groups.set(name, { id, name, createdAt: new Date(Date.UTC(2026, 0, 1)), members: new Set() })
       return id
+    },
+    deleteGroup: (name) => {
+      groups.delete(name)
     },
     addToGroup: (user, group) => {
       groupOf(group).members.add(userOf(user).name)
