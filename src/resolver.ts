@@ -138,6 +138,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     save: (saved) => stateFile.save(saved),
     random: Math.random,
     refreshMs: config.source.refreshMs,
+    offlineMs,
     confirmMs,
     work: inTurns,
     published: publisher.settled,
@@ -250,6 +251,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
           ? Number.POSITIVE_INFINITY
           : ageOf(clock, current.readAt) / 1000
       },
+      groupsUnread: () => refresher.unread().length,
       keysCached: () => keys.stats().cached,
       missBudget: () => misses.stats().budgetLeft,
     },

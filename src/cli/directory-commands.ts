@@ -44,6 +44,10 @@ function statusText(status: StatusDocument, now: number): string {
     ...(source.lastError === null
       ? []
       : [`           ${source.lastError.message}`, `           hint: ${source.lastError.hint}`]),
+    ...source.unreadGroups.flatMap(({ message, hint, isAbsent, lastReadAt }) => [
+      `           ${message}: ${isAbsent ? 'it has no members' : lastReadAt === null ? 'no members of it are known' : `its members of ${ago(lastReadAt, now)} stay`}`,
+      `           hint: ${hint}`,
+    ]),
     `directory  ${directory.users} users, ${directory.groups} groups, read ${ago(directory.readAt, now)}${directory.stale ? ' (stale)' : ''}`,
     `keys       ${keys.cached} people cached, ${asked === 0 ? 'not asked yet' : `${Math.round((100 * keys.hits) / asked)} % hits`}`,
     `guesses    ${misses.cached} names known as misses, ${misses.budgetLeft} of ${misses.budgetPerMinute} calls left`,

@@ -32,8 +32,22 @@ export const statusDocument = z.object({
   startedAt: z.number(),
   source: z.object({
     kind: z.string(),
-    state: z.enum(['starting', 'ok', 'failing']),
+    /** `partial`: some groups, or some of people's keys, cannot be read. */
+    state: z.enum(['starting', 'ok', 'partial', 'failing']),
     lastError: failure.nullable(),
+    /** Configured groups that could not be read while others were. */
+    unreadGroups: z.array(
+      z.object({
+        name: z.string(),
+        code: z.string(),
+        message: z.string(),
+        hint: z.string(),
+        /** The source has no such group: it has no members. Else the last known ones stay. */
+        isAbsent: z.boolean(),
+        /** When its members were read last; null where none are known. */
+        lastReadAt: z.number().nullable(),
+      }),
+    ),
     apiCalls: z.record(z.string(), z.number()),
   }),
   directory: z.object({

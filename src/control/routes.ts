@@ -35,6 +35,12 @@ export type ControlParts = {
   readonly clock: Clock
 }
 
+function stateOf({ refresher, store }: ControlParts): StatusDocument['source']['state'] {
+  if (refresher.failure() !== undefined) return 'failing'
+  if (store.current() === undefined) return 'starting'
+  return refresher.unread().length === 0 ? 'ok' : 'partial'
+}
+
 /** GET /status */
 export function statusOf(parts: ControlParts): StatusDocument {
   const now = parts.store.current()
@@ -45,8 +51,11 @@ export function statusOf(parts: ControlParts): StatusDocument {
     startedAt: parts.startedAt,
     source: {
       kind: parts.source.kind,
-      state: failure !== undefined ? 'failing' : now === undefined ? 'starting' : 'ok',
+      state: stateOf(parts),
       lastError: failure ?? null,
+      unreadGroups: parts.refresher
+        .unread()
+        .map((group) => ({ ...group, lastReadAt: group.lastReadAt ?? null })),
       apiCalls: parts.source.calls(),
     },
     directory: {

@@ -1,6 +1,13 @@
 // What changed: between two directories, and whether two reads of a source say the same.
 import { pace, type Steps } from './steps.ts'
-import type { Account, Directory, SourceDirectory, SourceGroup, SourceUser } from './types.ts'
+import type {
+  Account,
+  Directory,
+  SourceDirectory,
+  SourceGroup,
+  SourceUser,
+  UnreadGroup,
+} from './types.ts'
 
 export type DirectoryDiff = {
   readonly added: readonly Account[]
@@ -74,13 +81,24 @@ function* sameRecords<T>(
   return true
 }
 
+function sameUnread(a: UnreadGroup, b: UnreadGroup): boolean {
+  return (
+    a.name === b.name &&
+    a.code === b.code &&
+    a.isAbsent === b.isAbsent &&
+    a.lastReadAt === b.lastReadAt
+  )
+}
+
 /** Whether two reads gave the same records in the same order. */
 export function* sameSourceSteps(a: SourceDirectory, b: SourceDirectory): Steps<boolean> {
   if (a.complete !== b.complete) return false
   if (!(yield* sameRecords(a.users, b.users, sameUser))) return false
   if (!(yield* sameRecords(a.groups, b.groups, sameGroup))) return false
+  if (!(yield* sameRecords(a.unread ?? [], b.unread ?? [], sameUnread))) return false
+  const isSameId = (x: string, y: string): boolean => x === y
+  if (!(yield* sameRecords(a.keptUserIds ?? [], b.keptUserIds ?? [], isSameId))) return false
   for (const [at, { memberIds }] of a.groups.entries())
-    if (!(yield* sameRecords(memberIds, b.groups[at]?.memberIds ?? [], (x, y) => x === y)))
-      return false
+    if (!(yield* sameRecords(memberIds, b.groups[at]?.memberIds ?? [], isSameId))) return false
   return true
 }

@@ -8,7 +8,10 @@ export type Metrics = {
 
 /** What is read when Prometheus asks. */
 export type Gauges = Readonly<
-  Record<'users' | 'groups' | 'directoryAgeSeconds' | 'keysCached' | 'missBudget', () => number>
+  Record<
+    'users' | 'groups' | 'directoryAgeSeconds' | 'groupsUnread' | 'keysCached' | 'missBudget',
+    () => number
+  >
 >
 
 const gaugeHelp: Readonly<Record<keyof Gauges, readonly [string, string]>> = {
@@ -17,6 +20,10 @@ const gaugeHelp: Readonly<Record<keyof Gauges, readonly [string, string]>> = {
   directoryAgeSeconds: [
     'iamlogin_directory_age_seconds',
     'Seconds since the last good read of the source',
+  ],
+  groupsUnread: [
+    'iamlogin_groups_unread',
+    'Configured groups that the last read of the source could not read, while it read others',
   ],
   keysCached: ['iamlogin_keys_cached', 'People whose keys are cached'],
   missBudget: [

@@ -31,7 +31,9 @@ export function createIdentityCheck(deps: {
       failedAt = clock.monotonic()
       return 'unknown'
     }
-    const users = store.current()?.source.users ?? []
+    const { users = [], keptUserIds = [] } = store.current()?.source ?? {}
+    // Only a group that could not be read had them: nobody said anything of them now.
+    if (keptUserIds.includes(id)) return 'unknown'
     return users.some((user) => user.id === id && user.name === name) ? 'same' : 'another'
   }
 }

@@ -93,6 +93,10 @@ export function createMissResolver(deps: MissDeps): MissResolver {
       const done = await within(sharedRead())
       if (store.current()?.index.accountByName(name) !== undefined) return 'present'
       if (done !== true) return 'unknown'
+      // Of a group that was never read nobody knows whose names it has.
+      const { unread = [] } = store.current()?.source ?? {}
+      if (unread.some(({ isAbsent, lastReadAt }) => !isAbsent && lastReadAt === undefined))
+        return 'unknown'
       misses.set(name, askedAt)
       return 'absent'
     },

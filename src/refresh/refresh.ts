@@ -12,6 +12,7 @@ import type {
   LocalAccounts,
   Pins,
   SourceDirectory,
+  UnreadGroup,
 } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import { momentOf, savedMoment, type Clock, type Moment } from '../platform/clock.ts'
@@ -28,6 +29,7 @@ import {
 } from './schedule.ts'
 import type { SavedDirectory } from './state.ts'
 import type { Store } from './store.ts'
+import { createUnreadGroups } from './unread.ts'
 
 export type Failure = {
   readonly code: string
@@ -52,6 +54,8 @@ export type Refresher = {
   /** /etc/passwd or /etc/group is another: builds again from what was read last. */
   readonly localChanged: () => Promise<void>
   readonly failure: () => Failure | undefined
+  /** Groups that the last good read could not read, while it read others. */
+  readonly unread: () => readonly UnreadGroup[]
   /** Requests that the last whole read cost. */
   readonly lastCost: () => number
   /** Requests since start, retries included. */
@@ -71,6 +75,8 @@ export type RefreshDeps = {
   readonly log: Log
   readonly audit: Audit
   readonly refreshMs: number
+  /** How long the last known members of a group serve that cannot be read. */
+  readonly offlineMs: number
   /** How old the saved time of the last read may be. */
   readonly confirmMs: number
   readonly work: Work
@@ -91,6 +97,7 @@ type Doubt = { readonly loss: Loss; readonly since: number }
 export function createRefresher(deps: RefreshDeps): Refresher {
   const { source, store, clock, log } = deps
   const stopper = new AbortController()
+  const unread = createUnreadGroups({ clock, log, audit: deps.audit, offlineMs: deps.offlineMs })
   const timing: ScheduleRules = {
     refreshMs: deps.refreshMs,
     longestBackOffMs,
@@ -220,7 +227,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
 
   const fail = (error: unknown): RefreshResult => {
     const at = clock.now()
-    const first = failure === undefined
+    const before = failure
     failure =
       error instanceof SourceError
         ? { code: error.code, message: error.message, hint: error.hint, at }
@@ -230,8 +237,13 @@ export function createRefresher(deps: RefreshDeps): Refresher {
             hint: 'this is a mistake in iamlogin: report it',
             at,
           }
-    log.error({ code: failure.code, hint: failure.hint, err: error }, failure.message)
-    if (first)
+    const { code, hint } = failure
+    if (before?.code === code) log.debug({ code, hint, err: error }, failure.message)
+    else {
+      log.error({ code, hint }, failure.message)
+      log.debug({ err: error }, 'the source failed')
+    }
+    if (before === undefined)
       deps.audit({ action: 'source-failing', at, code: failure.code, reason: failure.message })
     return { ok: false, failure }
   }
@@ -245,22 +257,27 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       const signal = AbortSignal.any([stopper.signal, AbortSignal.timeout(readTimeoutMs)])
       const rules = await deps.rules(signal)
       const asked = queriedGroups(rules)
-      const fetched = await source.fetchDirectory({ groups: asked }, signal)
+      const told = await source.fetchDirectory({ groups: asked }, signal)
+      const fetched = await deps.work(unread.merge(told, store.current()?.source))
       cost = Math.max(1, countCalls() - callsBefore)
       await believe(fetched, { asked, confirm })
       stopper.signal.throwIfAborted()
       await inTurn(async () => {
         const before = store.current()?.directory
         await adopt(fetched, rules, startedAt)
+        unread.believed(fetched, startedAt)
         deps.onRead(before)
       })
-      if (failure !== undefined)
+      if (failure !== undefined) {
+        const { code } = failure
+        log.info({ code }, 'the source answers again')
         deps.audit({
           action: 'source-recovered',
           at: clock.now(),
-          code: failure.code,
+          code,
           reason: 'the source answers again',
         })
+      }
       failure = undefined
       return { ok: true }
     } catch (error) {
@@ -332,6 +349,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       pins = saved.pins
       const readAt = savedMoment(clock, saved.readAt)
       savedReadAt = readAt.monotonic
+      unread.restore(saved.source, readAt)
       await build(saved.source, await deps.rules(stopper.signal), readAt)
     },
     start: () => {
@@ -341,6 +359,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     readNow,
     localChanged: () => inTurn(rebuild),
     failure: () => failure,
+    unread: unread.now,
     lastCost: () => cost,
     calls: countCalls,
     close: async () => {

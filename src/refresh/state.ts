@@ -42,6 +42,19 @@ const stateSchema = z.object({
         memberIds: z.array(z.string()),
       }),
     ),
+    unread: z
+      .array(
+        z.object({
+          name: z.string(),
+          code: z.string(),
+          message: z.string(),
+          hint: z.string(),
+          isAbsent: z.boolean(),
+          lastReadAt: z.number().exactOptional(),
+        }),
+      )
+      .exactOptional(),
+    keptUserIds: z.array(z.string()).exactOptional(),
   }),
 })
 
@@ -89,7 +102,10 @@ export function* stateSteps({ readAt, pins, source }: SavedDirectory): Steps<str
   const gids = yield* pinSteps(pins.gids)
   const users = yield* listSteps(source.users)
   const groups = yield* listSteps(source.groups)
-  return `{"version":1,"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}}}`
+  const unread = source.unread === undefined ? '' : `,"unread":${JSON.stringify(source.unread)}`
+  const kept =
+    source.keptUserIds === undefined ? '' : `,"keptUserIds":${yield* listSteps(source.keptUserIds)}`
+  return `{"version":1,"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}${unread}${kept}}}`
 }
 
 /** Who exists by a saved directory, and who is in which group. */

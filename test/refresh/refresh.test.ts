@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { AuditEvent } from '../../src/audit/event.ts'
-import type { SourceDirectory } from '../../src/directory/types.ts'
+import type { SourceDirectory, SourceUser, UnreadGroup } from '../../src/directory/types.ts'
 import { finish } from '../../src/directory/steps.ts'
 import { SourceError } from '../../src/errors.ts'
 import { silentLog } from '../../src/platform/log.ts'
@@ -8,8 +11,17 @@ import { createBucket } from '../../src/platform/bucket.ts'
 import { createMissResolver } from '../../src/refresh/miss.ts'
 import { createRefresher } from '../../src/refresh/refresh.ts'
 import type { SavedDirectory } from '../../src/refresh/state.ts'
+import { createStateFile } from '../../src/refresh/state.ts'
 import { createStore } from '../../src/refresh/store.ts'
-import { aClock, aSource, aUser, noLocal, someRules } from '../support/builders.ts'
+import {
+  aClock,
+  aSource,
+  aUser,
+  collectingLog,
+  noLocal,
+  someRules,
+  type LogLine,
+} from '../support/builders.ts'
 
 const everyone = Array.from({ length: 20 }, (_, index) => aUser({ name: `user${index}` }))
 
@@ -17,6 +29,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
   const clock = aClock()
   const events: AuditEvent[] = []
   const saved: SavedDirectory[] = []
+  const lines: LogLine[] = []
   const state = {
     directory: first,
     failing: false,
@@ -33,7 +46,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
   const refresher = createRefresher({
     store,
     clock,
-    log: silentLog,
+    log: collectingLog(lines),
     audit: (event) => events.push(event),
     local: () => state.local,
     rules: () => Promise.resolve(state.rules),
@@ -44,6 +57,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
     },
     random: () => 0.5,
     refreshMs,
+    offlineMs: 3_600_000,
     confirmMs: 3_600_000,
     work: (steps) => Promise.resolve(finish(steps)),
     published: () => Promise.resolve(),
@@ -67,7 +81,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
   const bucket = createBucket({ clock, perMinute: callsPerMinute })
   const misses = createMissResolver({ store, refresher, clock, bucket, budgetMs: 1_000 })
   const names = () => store.current()?.directory.accounts.map(({ passwd }) => passwd.name) ?? []
-  return { clock, events, saved, state, store, refresher, misses, names }
+  return { clock, events, lines, saved, state, store, refresher, misses, names }
 }
 
 describe('createRefresher', () => {
@@ -276,6 +290,137 @@ describe('createRefresher', () => {
     expect(events).toMatchObject([
       { action: 'directory-changed', added: ['new'], removed: ['user0'] },
     ])
+  })
+})
+
+describe('groups that cannot be read', () => {
+  const [alice, bob, carol, dora] = ['alice', 'bob', 'carol', 'dora'].map((name) =>
+    aUser({ name }),
+  ) as [SourceUser, SourceUser, SourceUser, SourceUser]
+  const whole = aSource([alice, bob, carol, dora], {
+    developers: ['alice', 'bob', 'carol'],
+    dba: ['bob', 'dora'],
+  })
+  const denied: UnreadGroup = {
+    name: 'dba',
+    code: 'source_denied',
+    message: 'reading group dba: access denied',
+    hint: 'allow it',
+    isAbsent: false,
+  }
+  const absent: UnreadGroup = { ...denied, code: 'source_unknown_group', isAbsent: true }
+  const rules = someRules({ groups: ['developers', 'dba'] })
+  const partly = (group: UnreadGroup, ...developers: readonly SourceUser[]): SourceDirectory => ({
+    ...aSource(developers),
+    unread: [group],
+  })
+  const start = async (first = whole) => {
+    const resolver = aResolver(first)
+    resolver.state.rules = rules
+    await resolver.refresher.start()
+    return resolver
+  }
+
+  it('keep their last known members, and stop no removal from the others', async () => {
+    const { refresher, state, names, events } = await start()
+    state.directory = partly(denied, alice, carol)
+    expect(await refresher.readNow()).toEqual({ ok: true })
+    // bob left developers, and is in dba as far as anybody knows.
+    expect(names().toSorted()).toEqual(['alice', 'bob', 'carol', 'dora'])
+    expect(refresher.unread()).toMatchObject([
+      { name: 'dba', isAbsent: false, lastReadAt: 1_000_000 },
+    ])
+    state.directory = partly(denied, alice)
+    await refresher.readNow()
+    expect(names().toSorted()).toEqual(['alice', 'bob', 'dora'])
+    expect(events.filter(({ action }) => action === 'source-failing')).toHaveLength(1)
+    state.directory = whole
+    await refresher.readNow()
+    expect(refresher.unread()).toEqual([])
+    expect(events.filter(({ action }) => action === 'source-recovered')).toHaveLength(1)
+  })
+
+  it('keep them no longer than source.offline, however often others are read', async () => {
+    const { refresher, state, names, clock } = await start()
+    state.directory = partly(denied, alice, bob, carol)
+    for (let minute = 0; minute < 60; minute++) await clock.advance(60_000)
+    await refresher.readNow()
+    expect(names()).toContain('dora')
+    await clock.advance(60_000)
+    await refresher.readNow()
+    expect(names()).not.toContain('dora')
+    expect(names()).toContain('bob')
+    expect(refresher.unread()[0]).not.toHaveProperty('lastReadAt')
+  })
+
+  it('have no members when the source says that they do not exist', async () => {
+    const { refresher, state, names } = await start()
+    state.directory = partly(absent, alice, carol)
+    expect(await refresher.readNow()).toEqual({ ok: true })
+    expect(names().toSorted()).toEqual(['alice', 'carol'])
+  })
+
+  it('do not hide the others at a first start', async () => {
+    const { names, misses } = await start(partly(absent, alice))
+    expect(names()).toEqual(['alice'])
+    expect(await misses.ask('stranger')).toBe('absent')
+  })
+
+  it('of which nothing is known leave unknown names unknown', async () => {
+    const { names, misses } = await start(partly(denied, alice))
+    expect(names()).toEqual(['alice'])
+    expect(await misses.ask('dora')).toBe('unknown')
+    expect(misses.isKnownMiss('dora', false)).toBe(false)
+  })
+
+  it('keep their members over a restart, and only for the rest of source.offline', async () => {
+    const before = await start()
+    before.state.directory = partly(denied, alice, bob, carol)
+    await before.clock.advance(60_000)
+    const saved = before.saved.at(-1)
+    if (saved === undefined) throw new Error('nothing saved')
+    const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
+    const file = createStateFile(folder, {
+      clock: before.clock,
+      log: silentLog,
+      work: (steps) => Promise.resolve(finish(steps)),
+    })
+    await file.save(saved)
+    const loaded = await file.load()
+    rmSync(folder, { recursive: true })
+    expect(loaded).toEqual(saved)
+
+    const after = aResolver(before.state.directory)
+    after.state.rules = rules
+    await after.clock.advance(3_000_000)
+    await after.refresher.restore(saved)
+    expect(after.names()).toContain('dora')
+    await after.refresher.readNow()
+    expect(after.names()).toContain('dora')
+    expect(after.events).toEqual([])
+    await after.clock.advance(660_000)
+    await after.refresher.readNow()
+    expect(after.names()).not.toContain('dora')
+  })
+})
+
+describe('what is logged of a failing source', () => {
+  it('is one line without a stack at each change, the rest at debug', async () => {
+    const { refresher, state, lines } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.failing = true
+    for (let read = 0; read < 20; read++) await refresher.readNow()
+    const shown = lines.filter(({ level }) => level !== 'debug')
+    expect(shown).toEqual([
+      {
+        level: 'error',
+        fields: { code: 'source_unreachable', hint: 'h' },
+        message: 'reading: no network',
+      },
+    ])
+    state.failing = false
+    await refresher.readNow()
+    expect(lines.at(-1)).toMatchObject({ level: 'info', message: 'the source answers again' })
   })
 })
 

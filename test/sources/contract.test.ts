@@ -122,6 +122,17 @@ describe.each([
     })
   })
 
+  it('tells an unknown group beside the ones that it reads', async ({ skip }) => {
+    if (subject === undefined) return skip()
+    const { users, groups, unread } = await subject.source.fetchDirectory(
+      { groups: ['developers', 'nobody'] },
+      signal,
+    )
+    expect(users.map((user) => user.name).toSorted()).toEqual(['alice', 'bob'])
+    expect(groups.map((group) => group.name)).toEqual(['developers'])
+    expect(unread).toMatchObject([{ name: 'nobody', code: 'source_unknown_group', isAbsent: true }])
+  })
+
   it('gives the keys of a person who has one and none for a person who has none', async ({
     skip,
   }) => {

@@ -115,9 +115,57 @@ describe('assume_role', () => {
   })
 })
 
+describe('groups', () => {
+  it('are believed one by one: a denied one is told, with what to allow', async () => {
+    server.addUser('bob', ['dba'])
+    server.setFault('GetGroup dba', 'denied')
+    const { users, unread } = await read(source, 'developers', 'dba', 'ops')
+    expect(users.map(({ name }) => name)).toEqual(['alice'])
+    expect(unread).toEqual([
+      {
+        name: 'dba',
+        code: 'source_denied',
+        message: expect.stringMatching(
+          /^reading group dba: access denied: iam:GetGroup on group dba \(no identity-based policy/,
+        ) as string,
+        hint: expect.stringContaining('allow iam:GetGroup') as string,
+        isAbsent: false,
+      },
+    ])
+  })
+
+  it('are absent by IAM’s own word alone', async () => {
+    server.addUser('bob', ['dba'])
+    server.deleteGroup('dba')
+    expect((await read(source, 'developers', 'dba')).unread).toMatchObject([{ isAbsent: true }])
+    server.addGroup('dba')
+    server.setFault('GetGroup dba', 'foreign-absence')
+    expect((await read(source, 'developers', 'dba')).unread).toMatchObject([{ isAbsent: false }])
+  })
+
+  it('may have everybody’s list among them', async () => {
+    server.setFault('ListUsers', 'page-xml')
+    const { complete, users, unread } = await read(source, '*', 'developers')
+    expect(complete).toBe(false)
+    expect(users.map(({ name }) => name)).toEqual(['alice'])
+    expect(unread).toMatchObject([{ name: '*', code: 'source_foreign_answer', isAbsent: false }])
+  })
+
+  it('fail the read when none can be read, and by the reason that is no typo', async () => {
+    server.setFault('GetGroup developers', 'denied')
+    await expect(read(source, 'nobody', 'developers')).rejects.toMatchObject({
+      code: 'source_denied',
+    })
+  })
+})
+
 describe('errors', () => {
   const cases: readonly (readonly [Fault, string, RegExp])[] = [
-    ['denied', 'source_denied', /reading group developers: access denied: iam:GetGroup on group/],
+    [
+      'denied',
+      'source_denied',
+      /reading group developers: access denied: iam:GetGroup on group developers/,
+    ],
     ['throttle', 'source_throttled', /reading group developers: AWS throttles iam:GetGroup/],
     ['skew', 'source_clock_skew', /the clock of this host is wrong/],
     ['no-credentials', 'source_no_credentials', /no valid credentials/],

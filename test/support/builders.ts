@@ -7,6 +7,7 @@ import type {
 } from '../../src/directory/types.ts'
 import type { KeysConfig } from '../../src/config/config.ts'
 import type { Clock } from '../../src/platform/clock.ts'
+import type { Log } from '../../src/platform/log.ts'
 import { keyTypes } from '../../src/config/schema.ts'
 
 export function aUser(fields: Partial<SourceUser> & { readonly name: string }): SourceUser {
@@ -96,4 +97,20 @@ export function aClock(start = 1_000_000): Clock & {
       await new Promise(setImmediate)
     },
   }
+}
+
+export type LogLine = {
+  readonly level: keyof Log
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly message: string
+}
+
+/** A log whose lines are put into `lines`. */
+export function collectingLog(lines: LogLine[]): Log {
+  const at =
+    (level: keyof Log): Log[typeof level] =>
+    (fields, message) => {
+      lines.push({ level, fields, message })
+    }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
