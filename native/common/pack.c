@@ -65,7 +65,8 @@ int pack_group(const struct group_record *record, char *buffer, size_t length, s
 {
         struct cursor cursor = {buffer, buffer + length};
         struct reader members = record->members;
-        char **list = take(&cursor, ((size_t) record->count + 1) * sizeof(char *), _Alignof(char *));
+        char **list =
+                (char **) take(&cursor, ((size_t) record->count + 1) * sizeof(char *), _Alignof(char *));
         struct group entry = {
                 .gr_name = copy_view(&cursor, &record->name),
                 .gr_passwd = copy(&cursor, "*", 1),

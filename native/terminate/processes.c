@@ -132,6 +132,8 @@ static int open_process(int proc, pid_t pid)
 {
         char name[16];
 
+        if (proc < 0)
+                return -EBADF;
         (void) snprintf(name, sizeof(name), "%d", (int) pid);
         int fd = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
