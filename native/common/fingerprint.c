@@ -106,7 +106,7 @@ static void encode_base64(const uint8_t digest[32], char *text)
 
 /* Big-endian lengths, as RFC 4251 has them. Strings and mpints alike: 0, or -1 past the end. */
 struct key_reader {
-        uint8_t *at;
+        const uint8_t *at;
         const uint8_t *end;
 };
 
@@ -153,55 +153,54 @@ static const struct {
 };
 
 /*
- * Replaces a certificate by the key inside of it: its type goes right before its fields, over the end of
- * the nonce, for a key's type is shorter than its certificate's. What is no sound certificate stays.
+ * Replaces a certificate in the buffer by the key inside of it, which is shorter: another type, no nonce.
+ * Gives the key's length. What is no sound certificate stays.
  */
-static void open_certificate(uint8_t **bytes, size_t *length, struct fingerprint *ret_fingerprint)
+static size_t open_certificate(uint8_t *bytes, size_t length, struct fingerprint *ret_fingerprint)
 {
-        struct key_reader reader = {*bytes, *bytes + *length};
+        struct key_reader reader = {bytes, bytes + length};
         const uint8_t *type, *skipped, *id;
         size_t type_length, size, id_length;
         uint64_t serial, use;
         size_t kind = 0;
 
         if (read_string(&reader, &type, &type_length) < 0)
-                return;
+                return length;
         while (kind < sizeof(kinds) / sizeof(kinds[0]) &&
                (strlen(kinds[kind].certificate) != type_length ||
                 memcmp(kinds[kind].certificate, type, type_length) != 0))
                 kind++;
         if (kind == sizeof(kinds) / sizeof(kinds[0]) || read_string(&reader, &skipped, &size) < 0)
-                return;
-        uint8_t *fields = reader.at;
+                return length;
+        const uint8_t *fields = reader.at;
         for (int i = 0; i < kinds[kind].fields; i++)
                 if (read_string(&reader, &skipped, &size) < 0)
-                        return;
+                        return length;
         const uint8_t *end = reader.at;
         if (read_big(&reader, 8, &serial) < 0 || read_big(&reader, 4, &use) < 0 ||
             read_string(&reader, &id, &id_length) < 0)
-                return;
+                return length;
         ret_fingerprint->is_certificate = true;
         ret_fingerprint->serial = serial;
         text_clean((const char *) id, id_length, ret_fingerprint->certificate_id, CERTIFICATE_ID_SIZE);
+        size_t fields_length = (size_t) (end - fields);
         size = strlen(kinds[kind].key);
-        uint8_t *start = fields - size - 4;
         const uint8_t head[4] = {0, 0, 0, (uint8_t) size};
-        memcpy(start, head, sizeof(head));
-        memcpy(start + sizeof(head), kinds[kind].key, size);
-        *bytes = start;
-        *length = (size_t) (end - start);
+        memmove(bytes + sizeof(head) + size, fields, fields_length);
+        memcpy(bytes, head, sizeof(head));
+        memcpy(bytes + sizeof(head), kinds[kind].key, size);
+        return sizeof(head) + size + fields_length;
 }
 
 void fingerprint_of_blob(const char *blob, struct fingerprint *ret_fingerprint)
 {
-        uint8_t buffer[FINGERPRINT_INPUT_MAX], digest[32];
-        uint8_t *bytes = buffer;
+        uint8_t bytes[FINGERPRINT_INPUT_MAX], digest[32];
 
         memset(ret_fingerprint, 0, sizeof(*ret_fingerprint));
-        size_t length = decode_base64(blob, buffer, sizeof(buffer));
+        size_t length = decode_base64(blob, bytes, sizeof(bytes));
         if (length == 0)
                 return;
-        open_certificate(&bytes, &length, ret_fingerprint);
+        length = open_certificate(bytes, length, ret_fingerprint);
         sha256(bytes, length, digest);
         memcpy(ret_fingerprint->text, "SHA256:", 7);
         encode_base64(digest, ret_fingerprint->text + 7);

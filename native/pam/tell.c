@@ -14,7 +14,7 @@ void tell(pam_handle_t *pam, const struct visit *visit, const struct known_perso
 {
         struct journal_entry entry = JOURNAL_EMPTY;
         struct fingerprint key;
-        char message[512];
+        char message[1024];
 
         fingerprint_of(visit->auth_info, &key);
         (void) snprintf(message, sizeof(message), "%s: %s %s from %s%s%s (%s)", visit->user, told->action,
