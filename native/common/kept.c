@@ -89,7 +89,8 @@ bool kept_take(const struct question *question, int64_t now_ms, struct wire_repl
         return found;
 }
 
-void kept_clear(void)
+/* At dlclose(3), and at exit(3): a thread that is inside finds its place empty and asks. */
+__attribute__((destructor)) void kept_clear(void)
 {
         for (size_t i = 0; i < PLACES; i++)
                 free_kept(atomic_exchange(&places[i], NULL));

@@ -198,3 +198,17 @@ void snapshot_release(struct snapshot *snapshot)
                 leave(snapshot->slot);
         *snapshot = (struct snapshot) SNAPSHOT_NONE;
 }
+
+/*
+ * At dlclose(3) nothing stays mapped. At exit(3) a thread may still be inside: it keeps what it holds,
+ * and unmaps that itself when it leaves.
+ */
+__attribute__((destructor)) static void unmap_current(void)
+{
+        int index = atomic_exchange(&current_plus_1, 0) - 1;
+
+        if (index < 0)
+                return;
+        atomic_fetch_add(&slots[index].state, 1);
+        leave(index);
+}

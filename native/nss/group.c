@@ -6,17 +6,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "cancel.h"
 #include "listing.h"
 #include "local-groups.h"
 #include "lookup.h"
 #include "pack.h"
 #include "protocol.h"
 #include "status.h"
+#include "walk.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* Serialised by libc, as in passwd.c. */
-static struct listing listing = LISTING_EMPTY;
+static struct walk walk = {.listing = LISTING_EMPTY};
 
 EXPORT enum nss_status _nss_iamlogin_getgrnam_r(const char *name, struct group *grp, char *buffer,
                                                 size_t length, int *errnop);
@@ -32,40 +34,49 @@ EXPORT enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t grou
 enum nss_status _nss_iamlogin_getgrnam_r(const char *name, struct group *grp, char *buffer, size_t length,
                                          int *errnop)
 {
+        DEFER_CANCEL;
         return to_nss_status(lookup_group_by_name(name, buffer, length, grp), errnop);
 }
 
 enum nss_status _nss_iamlogin_getgrgid_r(gid_t gid, struct group *grp, char *buffer, size_t length,
                                          int *errnop)
 {
+        DEFER_CANCEL;
         return to_nss_status(lookup_group_by_gid(gid, buffer, length, grp), errnop);
 }
 
 enum nss_status _nss_iamlogin_setgrent(int stayopen)
 {
+        DEFER_CANCEL;
         (void) stayopen;
-        listing_clear(&listing);
+        walk_clear(&walk);
         return NSS_STATUS_SUCCESS;
 }
 
 enum nss_status _nss_iamlogin_getgrent_r(struct group *grp, char *buffer, size_t length, int *errnop)
 {
+        DEFER_CANCEL;
         struct group_record record;
         struct reader entry;
+        struct listing *listing = walk_enter(&walk);
 
-        int r = listing_peek(&listing, IAMLOGIN_OP_GROUP_LIST, &entry);
+        if (listing == NULL)
+                return to_nss_status(-ECANCELED, errnop);
+        int r = listing_peek(listing, IAMLOGIN_OP_GROUP_LIST, &entry);
         if (r == 0)
                 r = decode_group(&entry, &record);
         if (r == 0)
                 r = pack_group(&record, buffer, length, grp);
         if (r == 0)
-                listing_advance(&listing, &entry);
+                listing_advance(listing, &entry);
+        walk_leave(&walk);
         return to_nss_status(r, errnop);
 }
 
 enum nss_status _nss_iamlogin_endgrent(void)
 {
-        listing_clear(&listing);
+        DEFER_CANCEL;
+        walk_clear(&walk);
         return NSS_STATUS_SUCCESS;
 }
 
@@ -110,6 +121,7 @@ static int add_groups(const uint32_t *gids, uint32_t count, gid_t group, long in
 enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t group, long int *start, long int *size,
                                              gid_t **groupsp, long int limit, int *errnop)
 {
+        DEFER_CANCEL;
         CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
         uint32_t local[LOCAL_GROUPS_MAX];
 
@@ -119,4 +131,9 @@ enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t group, long
         if (r == 0)
                 r = add_groups(local, local_groups_read(local), group, start, size, groupsp, limit);
         return to_nss_status(r, errnop);
+}
+
+__attribute__((destructor)) static void close_walk(void)
+{
+        walk_close(&walk);
 }

@@ -4,16 +4,18 @@
 #include <nss.h>
 #include <pwd.h>
 
+#include "cancel.h"
 #include "listing.h"
 #include "lookup.h"
 #include "pack.h"
 #include "protocol.h"
 #include "status.h"
+#include "walk.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* libc calls setpwent, getpwent_r and endpwent under one lock of its own: see nss/getXXent_r.c. */
-static struct listing listing = LISTING_EMPTY;
+static struct walk walk = {.listing = LISTING_EMPTY};
 
 EXPORT enum nss_status _nss_iamlogin_getpwnam_r(const char *name, struct passwd *pwd, char *buffer,
                                                 size_t length, int *errnop);
@@ -26,39 +28,53 @@ EXPORT enum nss_status _nss_iamlogin_endpwent(void);
 enum nss_status _nss_iamlogin_getpwnam_r(const char *name, struct passwd *pwd, char *buffer, size_t length,
                                          int *errnop)
 {
+        DEFER_CANCEL;
         return to_nss_status(lookup_passwd_by_name(name, buffer, length, pwd), errnop);
 }
 
 enum nss_status _nss_iamlogin_getpwuid_r(uid_t uid, struct passwd *pwd, char *buffer, size_t length,
                                          int *errnop)
 {
+        DEFER_CANCEL;
         return to_nss_status(lookup_passwd_by_uid(uid, buffer, length, pwd), errnop);
 }
 
 enum nss_status _nss_iamlogin_setpwent(int stayopen)
 {
+        DEFER_CANCEL;
         (void) stayopen;
-        listing_clear(&listing);
+        walk_clear(&walk);
         return NSS_STATUS_SUCCESS;
 }
 
 enum nss_status _nss_iamlogin_getpwent_r(struct passwd *pwd, char *buffer, size_t length, int *errnop)
 {
+        DEFER_CANCEL;
         struct passwd_record record;
         struct reader entry;
+        struct listing *listing = walk_enter(&walk);
 
-        int r = listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry);
+        if (listing == NULL)
+                return to_nss_status(-ECANCELED, errnop);
+        int r = listing_peek(listing, IAMLOGIN_OP_PASSWD_LIST, &entry);
         if (r == 0)
                 r = decode_passwd(&entry, &record);
         if (r == 0)
                 r = pack_passwd(&record, buffer, length, pwd);
         if (r == 0)
-                listing_advance(&listing, &entry);
+                listing_advance(listing, &entry);
+        walk_leave(&walk);
         return to_nss_status(r, errnop);
 }
 
 enum nss_status _nss_iamlogin_endpwent(void)
 {
-        listing_clear(&listing);
+        DEFER_CANCEL;
+        walk_clear(&walk);
         return NSS_STATUS_SUCCESS;
+}
+
+__attribute__((destructor)) static void close_walk(void)
+{
+        walk_close(&walk);
 }

@@ -5,6 +5,7 @@
  */
 #include <security/pam_modules.h>
 
+#include "cancel.h"
 #include "door.h"
 #include "report.h"
 #include "visit.h"
@@ -17,6 +18,7 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const c
 
 int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
+        DEFER_CANCEL;
         struct options options = options_read(pamh, argc, argv);
         struct visit visit;
 
@@ -39,6 +41,7 @@ static int session(pam_handle_t *pamh, bool is_open)
 
 int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
+        DEFER_CANCEL;
         (void) flags;
         (void) options_read(pamh, argc, argv);
         return session(pamh, true);
@@ -46,6 +49,7 @@ int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **ar
 
 int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
+        DEFER_CANCEL;
         (void) flags, (void) argc, (void) argv;
         return session(pamh, false);
 }
