@@ -10,8 +10,8 @@ import { startControl } from './control/control.ts'
 import type { Directory, DirectoryRules } from './directory/types.ts'
 import { createKeyKeeper } from './keys/keeper.ts'
 import { createKeyLookup } from './keys/lookup.ts'
-import { publishedSteps } from './keys/published.ts'
-import { createKeysFile } from './keys/state.ts'
+import { nothingPublished, publishedSteps } from './keys/published.ts'
+import { createKeysFile, type KeysFile, type SavedCredentials } from './keys/state.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import type { Addon } from './platform/addon.ts'
 import { createBucket } from './platform/bucket.ts'
@@ -24,12 +24,13 @@ import { createIdentityCheck } from './refresh/identity.ts'
 import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
-import { createStateFile } from './refresh/state.ts'
+import { salvageDirectory } from './refresh/salvage.ts'
+import { createStateFile, type LoadedState, type StateFile } from './refresh/state.ts'
 import { createStore, type Current, type Store } from './refresh/store.ts'
 import { createHandler } from './server/handlers.ts'
 import { startServer } from './server/server.ts'
-import { createSnapshotFile } from './snapshot/publish.ts'
-import { createSource } from './sources/create.ts'
+import { createSnapshotFile, readSnapshot } from './snapshot/publish.ts'
+import { createSource, originOf } from './sources/create.ts'
 import { createThreadedSource } from './sources/thread.ts'
 import { op, status } from './wire/protocol.ts'
 
@@ -61,6 +62,8 @@ const doorBudgetMs = 5_000
 const confirmMaxMs = 3_600_000
 const keysSaveDelayMs = 1_000
 const keyBodies = 20_000
+/** For IMDS, when the rules are needed before the first read. */
+const tagsTimeoutMs = 10_000
 
 async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRules> {
   const { access, names, ids, accounts } = config
@@ -82,13 +85,45 @@ async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRu
 }
 
 /** What a damaged state file costs: a message and a fresh start, never the resolver. */
-async function tolerant<T>(load: Promise<T>, otherwise: T, log: Log): Promise<T> {
+async function tolerant<T>(load: Promise<T>, otherwise: T, tell: Tell): Promise<T> {
   try {
     return await load
   } catch (error) {
-    log.warn({ err: error }, error instanceof Error ? error.message : String(error))
+    tell(error instanceof Error ? error.message : String(error), error)
     return otherwise
   }
+}
+
+type Tell = (sentence: string, error?: unknown) => void
+
+/** The directory of the last run; what directory.json lost, directory.db gives back. */
+async function loadDirectory(
+  stateDir: string,
+  file: StateFile,
+  deps: { readonly rules: () => Promise<DirectoryRules>; readonly tell: Tell },
+): Promise<LoadedState | undefined> {
+  const loaded = await tolerant(file.load(), undefined, deps.tell)
+  if (loaded !== undefined) return loaded
+  const content = await tolerant(readSnapshot(stateDir, inTurns), undefined, deps.tell)
+  if (content === undefined) return undefined
+  const saved = salvageDirectory(content, await deps.rules())
+  deps.tell(
+    `directory.json is lost: ${saved.source.users.length} users are restored from directory.db until the source is read; shared accounts are open to nobody until then`,
+  )
+  return { pins: saved.pins, saved }
+}
+
+/** The keys of the last run; what keys.json lost, keys.db gives back. */
+async function loadKeys(
+  file: KeysFile,
+  deps: { readonly offlineMs: number; readonly tell: Tell },
+): Promise<readonly SavedCredentials[] | undefined> {
+  const loaded = await tolerant(file.load(), undefined, deps.tell)
+  if (loaded !== undefined) return loaded
+  const people = await file.salvage(deps.offlineMs)
+  if (people === undefined) return undefined
+  deps.tell(`keys.json is lost: the keys of ${people.length} people are restored from keys.db`)
+  return people
 }
 
 const opNames = new Map<number, string>(Object.entries(op).map(([name, code]) => [code, name]))
@@ -101,13 +136,25 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const { config, paths, clock, log, audit } = deps
   const { offlineMs, missCallsPerMinute } = config.source
   const local = createLocalAccounts()
-  const stateFile = createStateFile(paths.stateDir, { clock, log, work: inTurns })
-  const keysFile = createKeysFile(paths.stateDir, { clock, log })
+  const origin = originOf(config)
+  const stateFile = createStateFile(paths.stateDir, origin, { clock, log, work: inTurns })
+  const keysFile = createKeysFile(paths.stateDir, origin, { clock, log })
   const snapshotFile = createSnapshotFile(paths.stateDir, { clock, log, work: inTurns })
   const files = [snapshotFile, stateFile.file, ...keysFile.files]
   const owed = () => files.flatMap((file) => file.owed() ?? [])
-  const saved = await tolerant(stateFile.load(), undefined, log)
-  const lastKeys = await tolerant(keysFile.load(), undefined, log)
+  const notices: string[] = []
+  const tell: Tell = (sentence, error) => {
+    notices.push(sentence)
+    log.warn(error === undefined ? {} : { err: error }, sentence)
+  }
+  const rules = () => rulesOf(config, AbortSignal.timeout(tagsTimeoutMs))
+  const state = await tolerant(
+    loadDirectory(paths.stateDir, stateFile, { rules, tell }),
+    undefined,
+    tell,
+  )
+  const saved = state?.saved
+  const lastKeys = await loadKeys(keysFile, { offlineMs, tell })
   const savedKeys = lastKeys ?? []
   const bodies = new LRUCache<string, string>({ max: keyBodies })
   for (const { credentials } of savedKeys)
@@ -130,6 +177,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const refresher = createRefresher({
     source,
     store,
+    ...(state === undefined ? {} : { pins: state.pins }),
     local,
     clock,
     log,
@@ -182,7 +230,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     savedIsLost: lastKeys === undefined && saved !== undefined,
     onRead: keeper.read,
   })
-  if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, log)
+  if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, tell)
 
   const misses = createMissResolver({
     store,
@@ -309,6 +357,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
           missCallsPerMinute,
           snapshot: publisher.last,
           owed,
+          notices: () => notices,
           written: async () => {
             await Promise.all(files.map((file) => file.idle()))
           },
@@ -325,6 +374,11 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   // Only now: a configuration that finds its places taken publishes nothing.
   publisher.begin()
   if (store.current() !== undefined) keeper.directoryChanged()
+  else if (state !== undefined) {
+    // The source is another one now: its people are not read yet, and keys of the old one open nothing.
+    void keysFile.save(keys.all)
+    void keysFile.publish(() => Promise.resolve(nothingPublished()))
+  }
   store.subscribe((now, before) => {
     if (now.generation !== before?.generation) keeper.directoryChanged()
   })

@@ -53,6 +53,7 @@ function statusText(status: StatusDocument, now: number): string {
     `guesses    ${misses.cached} names known as misses, ${misses.budgetLeft} of ${misses.budgetPerMinute} calls left`,
     `API calls  ${calls.join(', ') || 'none'}`,
     ...owedLines(status.owedWrites, now),
+    ...status.notices.map((sentence) => `notice     ${sentence}`),
     ...directory.refused.map((each) => `refused    ${each.kind} ${each.name}: ${each.reason}`),
   ].join('\n')
 }

@@ -64,6 +64,8 @@ export const statusDocument = z.object({
   snapshot: z.object({ generation: z.number(), at: z.number(), tookMs: z.number() }).nullable(),
   /** Empty when the state directory holds what it should. */
   owedWrites: z.array(owedWrite),
+  /** What an administrator should know of this run: state files that were damaged. */
+  notices: z.array(z.string()),
   rssBytes: z.number(),
 })
 export type StatusDocument = z.infer<typeof statusDocument>

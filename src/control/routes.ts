@@ -28,6 +28,8 @@ export type ControlParts = {
   readonly misses: MissResolver
   readonly missCallsPerMinute: number
   readonly snapshot: () => StatusDocument['snapshot']
+  /** What was found wrong with the state files at the start. */
+  readonly notices: () => readonly string[]
   readonly owed: () => readonly OwedWriteDocument[]
   /** Resolves when no write to the state directory is under way. */
   readonly written: () => Promise<void>
@@ -74,6 +76,7 @@ export function statusOf(parts: ControlParts): StatusDocument {
     },
     snapshot: parts.snapshot(),
     owedWrites: [...parts.owed()],
+    notices: [...parts.notices()],
     rssBytes: process.memoryUsage.rss(),
   }
 }

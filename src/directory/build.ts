@@ -26,7 +26,7 @@ export type BuildInput = {
 
 /** The virtual group that the packaged sudoers file trusts. */
 export const sudoGroupName = 'iamlogin-sudo'
-const sudoGroupId = 'virtual:iamlogin-sudo'
+export const sudoGroupId = 'virtual:iamlogin-sudo'
 
 function byAge(
   a: { readonly createdAt: number; readonly id: string },

@@ -71,6 +71,23 @@ function writeRecord(
   endRecord(out, offset)
 }
 
+/** Writes the header over the records. */
+function seal(out: Output, records: number): Buffer {
+  const bytes = out.bytes().subarray(0, out.at())
+  bytes.write('IAMLKEY1', 'latin1')
+  bytes.writeUInt32LE(records, 12)
+  bytes.writeBigUInt64LE(BigInt(bytes.length), 16)
+  bytes.writeUInt32LE(sumOf(bytes, 12, headerSize), 8)
+  return bytes
+}
+
+/** A keys.db that opens nothing. */
+export function nothingPublished(): Buffer {
+  const out = createOutput(headerSize)
+  out.skip(headerSize)
+  return seal(out, 0)
+}
+
 /** The whole file, in steps. People of whom no key is known are not in it. */
 export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
   const { directory, index, local, people } = input
@@ -105,10 +122,5 @@ export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
     records++
     yield
   }
-  const bytes = out.bytes().subarray(0, out.at())
-  bytes.write('IAMLKEY1', 'latin1')
-  bytes.writeUInt32LE(records, 12)
-  bytes.writeBigUInt64LE(BigInt(bytes.length), 16)
-  bytes.writeUInt32LE(sumOf(bytes, 12, headerSize), 8)
-  return bytes
+  return seal(out, records)
 }

@@ -1,5 +1,6 @@
 // The last known keys on disk: logins go on when the resolver restarts while the source is away
 // (keys.json), and while it does not run (keys.db).
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { SourceCredentials } from '../directory/types.ts'
@@ -8,7 +9,8 @@ import type { Clock } from '../platform/clock.ts'
 import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
 import type { Log } from '../platform/log.ts'
 import { readIfThere } from '../platform/read-if-there.ts'
-import { opensMore } from './known-keys.ts'
+import { setAside } from '../platform/set-aside.ts'
+import { decodeKnownKeys, opensMore, type KnownKeys } from './known-keys.ts'
 
 export type SavedCredentials = {
   /** SourceUser.id */
@@ -20,6 +22,8 @@ export type SavedCredentials = {
 
 const savedSchema = z.object({
   version: z.literal(1),
+  /** Which source it was read from; files of older versions do not tell. */
+  origin: z.string().exactOptional(),
   people: z.array(
     z.object({
       id: z.string(),
@@ -41,10 +45,15 @@ const savedSchema = z.object({
 
 export type KeysFile = {
   /**
-   * Undefined where there is no file.
-   * @throws {FormatError} when the file is there but cannot be used.
+   * Undefined where there is no file; nobody where it was read from another source than this one.
+   * @throws {FormatError} when the file is there but cannot be used; it is set aside.
    */
   readonly load: () => Promise<readonly SavedCredentials[] | undefined>
+  /**
+   * What keys.db gives back of a keys.json that is lost; undefined where it cannot be used.
+   * @param offlineMs `source.offline` by which the file was written
+   */
+  readonly salvage: (offlineMs: number) => Promise<readonly SavedCredentials[] | undefined>
   /** Writes keys.json with what `people` gives; each of its tries asks anew. */
   readonly save: (people: () => readonly SavedCredentials[]) => Promise<void>
   /** Puts keys.db in place. */
@@ -52,9 +61,9 @@ export type KeysFile = {
   readonly files: readonly DurableFile[]
 }
 
-function encode(people: readonly SavedCredentials[]): Buffer {
+function encode(people: readonly SavedCredentials[], origin: string): Buffer {
   const saved = people.map(({ id, fetchedAt, credentials }) => ({ id, fetchedAt, credentials }))
-  return Buffer.from(JSON.stringify({ version: 1, people: saved }))
+  return Buffer.from(JSON.stringify({ version: 1, origin, people: saved }))
 }
 
 /** What opens doors by one keys.json. */
@@ -80,9 +89,40 @@ export function savesMore(onDisk: Buffer, wanted: Buffer): boolean {
   return [...before].some((key) => !now.has(key))
 }
 
+function originOf(id: string): 'iam' | 'tag' | 'file' {
+  return id.startsWith('tag:') ? 'tag' : id.startsWith('file:') ? 'file' : 'iam'
+}
+
+/**
+ * The people of a keys.db. It tells until when a key serves, not when it was read: not later than
+ * source.offline before that. Whether somebody has an MFA device it does not tell.
+ */
+export function peopleOf(
+  known: readonly KnownKeys[],
+  times: { readonly offlineMs: number; readonly notAfter: number },
+): readonly SavedCredentials[] {
+  const people = new Map<string, SavedCredentials>()
+  for (const { keys } of known)
+    for (const { owner, id, line, until } of keys) {
+      const [type = '', blob = ''] = line.split(' ')
+      const before = people.get(owner.id)
+      if (before?.credentials.keys.some((key) => key.id === id) === true) continue
+      const fetchedAt = Math.min(
+        until - times.offlineMs,
+        times.notAfter,
+        before?.fetchedAt ?? until,
+      )
+      const key = { id, origin: originOf(id), body: `${type} ${blob}` }
+      const all = [...(before?.credentials.keys ?? []), key]
+      people.set(owner.id, { id: owner.id, fetchedAt, credentials: { keys: all } })
+    }
+  return [...people.values()]
+}
+
 /** `keys.json` and `keys.db` in `stateDir`. */
 export function createKeysFile(
   stateDir: string,
+  origin: string,
   deps: { readonly clock: Clock; readonly log: Log },
 ): KeysFile {
   const path = join(stateDir, 'keys.json')
@@ -92,9 +132,10 @@ export function createKeysFile(
     mode: 0o600,
     saysMore: (onDisk, wanted) => Promise.resolve(savesMore(onDisk, wanted)),
   })
+  const dbPath = join(stateDir, 'keys.db')
   const db = createDurableFile({
     ...deps,
-    path: join(stateDir, 'keys.db'),
+    path: dbPath,
     mode: 0o600,
     saysMore: (onDisk, wanted) => Promise.resolve(opensMore(onDisk, wanted)),
   })
@@ -104,20 +145,33 @@ export function createKeysFile(
       const text = await readIfThere(path)
       if (text === undefined) return undefined
       try {
-        return savedSchema.parse(JSON.parse(text)).people
+        const parsed = savedSchema.parse(JSON.parse(text))
+        return (parsed.origin ?? origin) === origin ? parsed.people : []
       } catch (error) {
+        await setAside(path)
         throw new FormatError(
           'format_state',
           `reading ${path}: it is damaged or of another version`,
           {
-            hint: `keys are asked of the source again; remove ${path} if this message stays`,
+            hint: `what keys.db tells serves until the source is asked; the file is kept as ${path}.damaged`,
             cause: error,
           },
         )
       }
     },
+    salvage: async (offlineMs) => {
+      try {
+        const { mtimeMs } = await stat(dbPath)
+        return peopleOf(decodeKnownKeys(await readFile(dbPath)), {
+          offlineMs,
+          notAfter: Math.floor(mtimeMs),
+        })
+      } catch {
+        return undefined
+      }
+    },
     save: async (people) => {
-      await json.put(() => Promise.resolve({ bytes: encode(people()) }))
+      await json.put(() => Promise.resolve({ bytes: encode(people(), origin) }))
     },
     publish: async (spell) => {
       await db.put(async () => ({ bytes: await spell() }))

@@ -3,8 +3,13 @@ import { readFile } from 'node:fs/promises'
 
 /** The text of `path`; undefined when there is no such file. */
 export async function readIfThere(path: string): Promise<string | undefined> {
+  return (await readBytesIfThere(path))?.toString('utf8')
+}
+
+/** The bytes of `path`; undefined when there is no such file. */
+export async function readBytesIfThere(path: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path, 'utf8')
+    return await readFile(path)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error

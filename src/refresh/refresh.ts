@@ -67,6 +67,8 @@ export type Refresher = {
 export type RefreshDeps = {
   readonly source: Source
   readonly store: Store
+  /** Ids that were given by an earlier run, of whichever source. */
+  readonly pins?: Pins
   readonly rules: (signal: AbortSignal) => Promise<DirectoryRules>
   readonly local: () => LocalAccounts
   readonly save: (saved: SavedDirectory) => Promise<void>
@@ -103,7 +105,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     longestBackOffMs,
     confirmAfterMs: Math.min(deps.refreshMs, confirmAfterMs),
   }
-  let pins: Pins = { uids: {}, gids: {} }
+  let pins: Pins = deps.pins ?? { uids: {}, gids: {} }
   /** By the monotonic clock. */
   let savedReadAt = Number.NEGATIVE_INFINITY
   let failure: Failure | undefined

@@ -8,11 +8,14 @@ import { createDurableFile, type DurableFile } from '../platform/durable-file.ts
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import { readIfThere } from '../platform/read-if-there.ts'
+import { setAside } from '../platform/set-aside.ts'
 import type { Work } from '../platform/turns.ts'
 
 const ids = z.record(z.string(), z.number())
 const stateSchema = z.object({
   version: z.literal(1),
+  /** Which source it was read from; files of older versions do not tell. */
+  origin: z.string().exactOptional(),
   readAt: z.number(),
   pins: z.object({ uids: ids, gids: ids }),
   source: z.object({
@@ -64,12 +67,19 @@ export type SavedDirectory = {
   readonly source: SourceDirectory
 }
 
+export type LoadedState = {
+  /** Ids stay given, whichever source they were given for. */
+  readonly pins: Pins
+  /** Undefined where it was read from another source than the configured one. */
+  readonly saved: SavedDirectory | undefined
+}
+
 export type StateFile = {
   /**
    * The saved directory; undefined when there is none yet.
-   * @throws {FormatError} when the file is there but cannot be used.
+   * @throws {FormatError} when the file is there but cannot be used; it is set aside.
    */
-  readonly load: () => Promise<SavedDirectory | undefined>
+  readonly load: () => Promise<LoadedState | undefined>
   /** Resolves after a try; one that failed goes on until it succeeds. */
   readonly save: (saved: SavedDirectory) => Promise<void>
   readonly file: DurableFile
@@ -97,7 +107,7 @@ function* pinSteps(pins: Readonly<Record<string, number>>): Steps<string> {
 }
 
 /** What is saved as JSON, in steps: at 50,000 users it is 10 MB. */
-export function* stateSteps({ readAt, pins, source }: SavedDirectory): Steps<string> {
+export function* stateSteps({ readAt, pins, source }: SavedDirectory, origin = ''): Steps<string> {
   const uids = yield* pinSteps(pins.uids)
   const gids = yield* pinSteps(pins.gids)
   const users = yield* listSteps(source.users)
@@ -105,7 +115,7 @@ export function* stateSteps({ readAt, pins, source }: SavedDirectory): Steps<str
   const unread = source.unread === undefined ? '' : `,"unread":${JSON.stringify(source.unread)}`
   const kept =
     source.keptUserIds === undefined ? '' : `,"keptUserIds":${yield* listSteps(source.keptUserIds)}`
-  return `{"version":1,"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}${unread}${kept}}}`
+  return `{"version":1,"origin":${JSON.stringify(origin)},"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}${unread}${kept}}}`
 }
 
 /** Who exists by a saved directory, and who is in which group. */
@@ -134,6 +144,7 @@ export function saysMore(onDisk: Buffer, wanted: Buffer): boolean {
 /** The state file `directory.json` in `stateDir`. */
 export function createStateFile(
   stateDir: string,
+  origin: string,
   deps: { readonly clock: Clock; readonly log: Log; readonly work: Work },
 ): StateFile {
   const path = join(stateDir, 'directory.json')
@@ -149,21 +160,25 @@ export function createStateFile(
       const text = await readIfThere(path)
       if (text === undefined) return undefined
       try {
-        const { readAt, pins, source } = stateSchema.parse(JSON.parse(text))
-        return { readAt, pins, source }
+        const { readAt, pins, source, ...parsed } = stateSchema.parse(JSON.parse(text))
+        const isOurs = (parsed.origin ?? origin) === origin
+        return { pins, saved: isOurs ? { readAt, pins, source } : undefined }
       } catch (error) {
+        await setAside(path)
         throw new FormatError(
           'format_state',
           `reading ${path}: it is damaged or of another version`,
           {
-            hint: `the source is read anew; remove ${path} if this message stays`,
+            hint: `what directory.db tells serves until the source is read; the file is kept as ${path}.damaged`,
             cause: error,
           },
         )
       }
     },
     save: async (saved) => {
-      await file.put(async () => ({ bytes: Buffer.from(await deps.work(stateSteps(saved))) }))
+      await file.put(async () => ({
+        bytes: Buffer.from(await deps.work(stateSteps(saved, origin))),
+      }))
     },
   }
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import type { Clock } from '../platform/clock.ts'
 import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
 import type { Log } from '../platform/log.ts'
+import { readBytesIfThere } from '../platform/read-if-there.ts'
 import { replaceFile, type FileForm } from '../platform/replace-file.ts'
 import type { Work } from '../platform/turns.ts'
-import { saysMoreSteps } from './decode.ts'
+import { decodeSteps, saysMoreSteps, type SnapshotContent } from './decode.ts'
 import { supersededOffset } from './format.ts'
 
 /** The word in a file that is not the one of the path any more; native/common/snapshot.h. */
@@ -24,6 +25,18 @@ function formOf(stateDir: string): FileForm {
 /** Publishes `bytes` as directory.db in `stateDir`; readers see the old file or the new one, whole. */
 export function publishSnapshot(stateDir: string, bytes: Buffer): Promise<void> {
   return replaceFile(formOf(stateDir), bytes)
+}
+
+/**
+ * What directory.db in `stateDir` says; undefined where there is none.
+ * @throws {FormatError} when it is damaged
+ */
+export async function readSnapshot(
+  stateDir: string,
+  work: Work,
+): Promise<SnapshotContent | undefined> {
+  const bytes = await readBytesIfThere(formOf(stateDir).path)
+  return bytes === undefined ? undefined : work(decodeSteps(bytes))
 }
 
 /** The writer of directory.db in `stateDir`. */

@@ -4,6 +4,16 @@ import { createFileSource } from './file.ts'
 import type { KeyBodies } from './iam-credentials.ts'
 import type { Source } from './source.ts'
 
+/** Names the configured source in state files: what was read from another one is not this one's. */
+export function originOf({ source }: Config): string {
+  switch (source.kind) {
+    case 'file':
+      return `file ${source.path}`
+    case 'iam':
+      return `iam ${source.assumeRole ?? ''} ${source.endpoint ?? ''}`
+  }
+}
+
 /** Makes the configured source. The AWS SDK is loaded only where it is used. */
 export async function createSource(
   config: Config,

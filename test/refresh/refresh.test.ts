@@ -380,7 +380,7 @@ describe('groups that cannot be read', () => {
     const saved = before.saved.at(-1)
     if (saved === undefined) throw new Error('nothing saved')
     const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
-    const file = createStateFile(folder, {
+    const file = createStateFile(folder, 'iam', {
       clock: before.clock,
       log: silentLog,
       work: (steps) => Promise.resolve(finish(steps)),
@@ -388,7 +388,7 @@ describe('groups that cannot be read', () => {
     await file.save(saved)
     const loaded = await file.load()
     rmSync(folder, { recursive: true })
-    expect(loaded).toEqual(saved)
+    expect(loaded?.saved).toEqual(saved)
 
     const after = aResolver(before.state.directory)
     after.state.rules = rules

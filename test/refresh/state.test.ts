@@ -1,10 +1,19 @@
 // directory.json and keys.json: which of two grants more, so that a stale one is not left on disk.
-import { describe, expect, it } from 'vitest'
-import { finish } from '../../src/directory/steps.ts'
-import type { SourceDirectory } from '../../src/directory/types.ts'
-import { savesMore } from '../../src/keys/state.ts'
-import { saysMore, stateSteps } from '../../src/refresh/state.ts'
-import { aSource, aUser, noPins } from '../support/builders.ts'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { buildDirectory } from '../../src/directory/build.ts'
+import { indexDirectory } from '../../src/directory/lookup.ts'
+import { finish, type Steps } from '../../src/directory/steps.ts'
+import type { Directory, Pins, SourceDirectory, SourceKey } from '../../src/directory/types.ts'
+import { createKeysFile, peopleOf, savesMore } from '../../src/keys/state.ts'
+import { silentLog } from '../../src/platform/log.ts'
+import { salvageDirectory } from '../../src/refresh/salvage.ts'
+import { createStateFile, saysMore, stateSteps } from '../../src/refresh/state.ts'
+import { decodeSteps } from '../../src/snapshot/decode.ts'
+import { encodeSnapshot } from '../../src/snapshot/format.ts'
+import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
 const spell = (source: SourceDirectory, readAt = 1): Buffer =>
   Buffer.from(finish(stateSteps({ readAt, pins: noPins, source })))
@@ -52,5 +61,105 @@ describe('savesMore', () => {
     ['a damaged file', keys(['a', 'b']).subarray(0, 60), keys(['a']), false],
   ])('of %s', (_what, onDisk, wanted, expected) => {
     expect(savesMore(onDisk, wanted)).toBe(expected)
+  })
+})
+
+describe('state files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
+  afterAll(() => {
+    rmSync(folder, { recursive: true })
+  })
+  const deps = {
+    clock: aClock(),
+    log: silentLog,
+    work: <T>(steps: Steps<T>) => Promise.resolve(finish(steps)),
+  }
+  const stateOf = (origin: string) => createStateFile(folder, origin, deps)
+  const keysOf = (origin: string) => createKeysFile(folder, origin, deps)
+  const pins = { uids: { AIDAalice: 1_900_000_001 }, gids: {} }
+  const key: SourceKey = { id: 'APKA1', origin: 'iam', body: 'ssh-ed25519 AAAA' }
+  const people = [{ id: alice.id, fetchedAt: 5, credentials: { keys: [key], mfa: true } }]
+
+  it('come back as they were saved, and by another source the given ids alone', async () => {
+    const saved = { readAt: 7, pins, source: aSource([alice]) }
+    await stateOf('iam').save(saved)
+    await keysOf('iam').save(() => people)
+    expect(await stateOf('iam').load()).toEqual({ pins, saved })
+    expect(await keysOf('iam').load()).toEqual(people)
+    expect(await stateOf('file /a').load()).toEqual({ pins, saved: undefined })
+    expect(await keysOf('file /a').load()).toEqual([])
+  })
+
+  it.each(['directory.json', 'keys.json'])('set a damaged %s aside', async (name) => {
+    const path = join(folder, name)
+    writeFileSync(path, '{"version":1,"read')
+    const load = name === 'keys.json' ? keysOf('iam').load() : stateOf('iam').load()
+    await expect(load).rejects.toMatchObject({ code: 'format_state' })
+    expect(readFileSync(`${path}.damaged`, 'utf8')).toBe('{"version":1,"read')
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
+describe('peopleOf', () => {
+  it('gives each person their keys once, no younger than the file', () => {
+    const owner = { name: 'alice', id: 'AIDAalice', arn: 'arn' }
+    const keyOf = (id: string, until: number) => ({ until, line: `t b${id} c`, id, owner })
+    const known = [
+      { account: 'alice', uid: 1, kind: 0, keys: [keyOf('APKA1', 150), keyOf('tag:x', 150)] },
+      { account: 'ec2-user', uid: 2, kind: 1, keys: [keyOf('APKA1', 150)] },
+    ]
+    const credentials = {
+      keys: [
+        { id: 'APKA1', origin: 'iam', body: 't bAPKA1' },
+        { id: 'tag:x', origin: 'tag', body: 't btag:x' },
+      ],
+    }
+    expect(peopleOf(known, { offlineMs: 100, notAfter: 1_000 })).toEqual([
+      { id: 'AIDAalice', fetchedAt: 50, credentials },
+    ])
+    expect(peopleOf(known, { offlineMs: 10, notAfter: 60 })).toMatchObject([{ fetchedAt: 60 }])
+  })
+})
+
+describe('salvageDirectory', () => {
+  const rules = someRules({ groups: ['Developers', 'Absent'], sudoGroups: ['ops'] })
+  const users = [
+    aUser({ name: 'Alice', id: 'AIDA1', createdAt: 5 }),
+    aUser({
+      name: 'bob',
+      id: 'AIDA2',
+      createdAt: 9,
+      overrides: { dir: '/home/robert', gecos: 'Robert' },
+    }),
+    aUser({ name: 'carol', id: 'AIDA3', createdAt: 7 }),
+  ]
+  const groups = { Developers: ['Alice', 'bob', 'carol'], ops: ['bob'] }
+  const build = (source: SourceDirectory, given: Pins) =>
+    buildDirectory({ source, rules, local: noLocal, pins: given })
+  const published = (directory: Directory): Buffer => {
+    const times = { generation: 1, readAt: 77, offlineMs: 1 }
+    const index = indexDirectory(directory)
+    return encodeSnapshot({ directory, index, ids: rules.ids, strangers: [], ...times })
+  }
+
+  it('gives back the same directory from the bytes of directory.db', () => {
+    const before = build(aSource(users, groups), { uids: { AIDA3: 1_888_888_888 }, gids: {} })
+    const saved = salvageDirectory(finish(decodeSteps(published(before))), rules)
+    expect(saved.readAt).toBe(77)
+    const after = build(saved.source, saved.pins)
+    const shown = ({ accounts, groups: all }: Directory) => ({
+      groups: all,
+      accounts: accounts.map(({ passwd, user: { id, name, arn } }) => ({ passwd, id, name, arn })),
+    })
+    expect(shown(after)).toEqual(shown(before))
+  })
+
+  it('lets nobody in whom the rules of now do not', () => {
+    const before = build(aSource(users, groups), noPins)
+    const content = finish(decodeSteps(published(before)))
+    const narrower = { ...rules, groups: ['Absent'], sudoGroups: [] }
+    const saved = salvageDirectory(content, narrower)
+    const after = buildDirectory({ ...saved, rules: narrower, local: noLocal })
+    expect(after.accounts).toEqual([])
   })
 })

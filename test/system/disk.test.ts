@@ -107,4 +107,41 @@ describe('a state directory that cannot be written', () => {
     await machine.stopResolver('SIGKILL')
     await run(`chmod 755 ${state}`)
   })
+
+  it('damaged: what one file lost the other gives back', async () => {
+    await run(`chmod 000 ${source}`)
+    await machine.stopResolver()
+    const cut = (name: string) =>
+      run(`cd ${state} && truncate -s $(( $(stat -c %s ${name}) / 2 )) ${name}`)
+    await cut('directory.json')
+    await cut('keys.json')
+    await machine.startResolver()
+    expect(await cli('keys alice')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('ssh-ed25519') as string,
+    })
+    expect(await machine.control('/explain/alice')).toMatchObject({ allowed: true })
+    expect(await machine.control('/status')).toMatchObject({
+      directory: { users: 2 },
+      notices: expect.arrayContaining([
+        expect.stringContaining('restored from directory.db') as string,
+        expect.stringContaining('restored from keys.db') as string,
+      ]) as unknown,
+    })
+    expect((await run(`ls ${state}`)).stdout).toContain('directory.json.damaged')
+    expect((await run('getent group iamlogin-sudo')).stdout).toMatch(/:alice,bob$/m)
+  })
+
+  it('of another source: its people and keys are gone, whether or not the new one can be read', async () => {
+    await machine.stopResolver()
+    const config = machine.read('/etc/iamlogin/iamlogin.toml')
+    machine.write('/etc/iamlogin/iamlogin.toml', config.replace(source, '/etc/iamlogin/none.toml'))
+    await machine.startResolver()
+    await expect
+      .poll(async () => (await run(`cat ${state}/keys.json ${state}/keys.db`)).stdout)
+      .not.toContain('ssh-ed25519')
+    expect(await machine.control('/status')).toMatchObject({ directory: { users: 0 } })
+    await machine.stopResolver()
+    machine.write('/etc/iamlogin/iamlogin.toml', config)
+  })
 })

@@ -1,0 +1,66 @@
+// What directory.db gives back of a directory.json that is lost: the people, their ids, and the
+// memberships that the rules ask for. Pure.
+import { linuxName } from '../directory/username.ts'
+import type { DirectoryRules, SourceGroup, SourceUser } from '../directory/types.ts'
+import { sudoGroupId, sudoGroupName } from '../directory/build.ts'
+import type { SnapshotContent, SnapshotPerson } from '../snapshot/decode.ts'
+import type { SavedDirectory } from './state.ts'
+
+/** The name in the source is the last part of an ARN; IAM User Guide, "IAM identifiers". */
+function nameOf({ arn, passwd }: SnapshotPerson): string {
+  const name = arn.slice(arn.lastIndexOf('/') + 1)
+  return name === '' ? passwd.name : name
+}
+
+/** What differs from the rules' result was the source's choice. */
+function userOf(person: SnapshotPerson, age: number, rules: DirectoryRules): SourceUser {
+  const { passwd, id, arn } = person
+  const name = nameOf(person)
+  const overrides = {
+    ...(passwd.gecos === name ? {} : { gecos: passwd.gecos }),
+    ...(passwd.dir === rules.home.replaceAll('%u', passwd.name) ? {} : { dir: passwd.dir }),
+    ...(passwd.shell === rules.shell ? {} : { shell: passwd.shell }),
+  }
+  const user = { id, name, arn, createdAt: age }
+  return Object.keys(overrides).length === 0 ? user : { ...user, overrides }
+}
+
+/**
+ * The directory that a directory.db was made of, as far as it tells: ages are the order of its
+ * records, of groups it has those that exist as Linux groups. People whom the rules let in through
+ * another one are not let in by this.
+ */
+export function salvageDirectory(content: SnapshotContent, rules: DirectoryRules): SavedDirectory {
+  const ids = new Map(content.people.map(({ passwd, id }) => [passwd.name, id]))
+  const gids = new Map(content.groups.map((group) => [group.name, group]))
+  const wanted = new Set([...rules.groups, ...rules.sudoGroups].filter((name) => name !== '*'))
+  const groups = [...wanted].flatMap((name): readonly SourceGroup[] => {
+    const mapped = linuxName(name, rules)
+    const group = mapped.ok ? gids.get(mapped.name) : undefined
+    if (group === undefined || ids.has(group.name)) return []
+    const memberIds = group.members.flatMap((member) => ids.get(member) ?? [])
+    return [{ id: `directory.db:${name}`, name, arn: '', createdAt: 0, memberIds }]
+  })
+  const sudo = gids.get(sudoGroupName)
+  return {
+    readAt: content.readAt,
+    pins: {
+      uids: Object.fromEntries(content.people.map(({ passwd, id }) => [id, passwd.uid])),
+      gids: {
+        ...Object.fromEntries(
+          groups.flatMap(({ id, name }) => {
+            const mapped = linuxName(name, rules)
+            const gid = mapped.ok ? gids.get(mapped.name)?.gid : undefined
+            return gid === undefined ? [] : [[id, gid]]
+          }),
+        ),
+        ...(sudo === undefined ? {} : { [sudoGroupId]: sudo.gid }),
+      },
+    },
+    source: {
+      complete: false,
+      users: content.people.map((person, age) => userOf(person, age, rules)),
+      groups,
+    },
+  }
+}
