@@ -78,6 +78,7 @@ async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRu
     sharedAccounts: access.sharedAccounts,
     nameCase: names.case,
     stripDomains: names.stripDomains,
+    reservedNames: names.reserved,
     ids,
     home: accounts.home,
     shell: accounts.shell,

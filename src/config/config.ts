@@ -50,7 +50,12 @@ export type Config = {
     readonly requireMfa: boolean
     readonly sharedAccounts: Readonly<Record<string, readonly string[]>>
   }
-  readonly names: { readonly case: 'lower' | 'preserve'; readonly stripDomains: readonly string[] }
+  readonly names: {
+    readonly case: 'lower' | 'preserve'
+    readonly stripDomains: readonly string[]
+    /** Names that are the system's, beside the built-in ones and those of sysusers.d. */
+    readonly reserved: readonly string[]
+  }
   readonly ids: { readonly min: number; readonly max: number }
   readonly accounts: {
     readonly home: string

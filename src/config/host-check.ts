@@ -96,6 +96,11 @@ export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Find
       : [
           `${at('accounts.shell')}: "${accounts.shell}" is not in /etc/shells or not installed here; people get /bin/sh: install it, or choose another`,
         ]),
+    ...(config.ids.min <= 1_879_048_191
+      ? [
+          `${at('ids.min')}: ${config.ids.min}..${Math.min(config.ids.max, 1_879_048_191)} is also given to containers by systemd-nspawn (524288..1879048191): a process in one could have a person's uid; choose ids.min from 1879048192 on, or run no such container`,
+        ]
+      : []),
     ...(ofSudo === undefined ? [] : [ofSudo]),
     ...ignored.map(
       (file) => `${file}: not read, for its name does not end in .toml: rename it, or move it away`,

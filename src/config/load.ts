@@ -246,7 +246,11 @@ function toConfig(raw: RawConfig): Config {
       requireMfa: raw.access.require_mfa,
       sharedAccounts: raw.access.shared_accounts,
     },
-    names: { case: raw.names.case, stripDomains: raw.names.strip_domain },
+    names: {
+      case: raw.names.case,
+      stripDomains: raw.names.strip_domain,
+      reserved: raw.names.reserved,
+    },
     ids: raw.ids,
     accounts: raw.accounts,
     keys: {

@@ -1,6 +1,7 @@
 // The configuration's TOML spelling: every key, its type, its range, its default. Strict: a key
 // that is not here is refused, so that a typing mistake never silently opens a host.
 import { z } from 'zod'
+import { countIds } from '../directory/ids.ts'
 
 const units: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -53,6 +54,12 @@ const path = text(
   'an absolute path without ":" and control characters',
   // eslint-disable-next-line no-control-regex -- control characters are what is refused
   /^\/[^\u0000-\u001f:]{0,1022}$/,
+)
+// Homes are directly below one folder, which bounds what a tag may say: src/directory/home.ts.
+const home = text(
+  'FOLDER/%u, such as "/home/%u": an absolute path without ":", "." and "..", with %u in its last component alone',
+  // eslint-disable-next-line no-control-regex -- control characters are what is refused
+  /^(?=.{1,1000}$)(\/(?!\.{1,2}\/)[^\u0000-\u001f\u007f:%/]+)+\/(\w[\w.-]*)?%u[\w.-]*$/,
 )
 const tag = text('the name of a tag, or "" for none', /^[\p{L}\p{N}\s+\-=._:/@]{0,128}$/u)
 const urlText = 'an http:// or https:// URL without user and password'
@@ -141,6 +148,11 @@ export const configSchema = z.strictObject({
             error: 'a list of domains, such as ["example.com"]',
           })
           .default([]),
+        reserved: z
+          .array(text('a Linux name such as "myservice"', /^[a-z0-9_][a-z0-9_.-]{0,31}$/i), {
+            error: 'a list of Linux names, such as ["myservice"]',
+          })
+          .default([]),
       },
       { error: table },
     )
@@ -148,20 +160,21 @@ export const configSchema = z.strictObject({
   ids: z
     .strictObject(
       {
-        min: integer(65536, 4294967293).default(1879048192),
-        max: integer(65536, 4294967293).default(2147483647),
+        min: integer(65536, 2147483647).default(1879048192),
+        max: integer(65536, 2147483647).default(2147352575),
       },
       { error: table },
     )
-    .refine(({ min, max }) => max - min >= 999_999, {
+    .refine((range) => countIds(range) >= 1_000_000, {
       path: ['max'],
-      error: 'at least ids.min + 999999: a smaller range makes clashes likely',
+      error:
+        "at least 1000000 ids from ids.min on, without systemd's 2147352576..2147418111: a smaller range makes clashes likely",
     })
     .prefault({}),
   accounts: z
     .strictObject(
       {
-        home: path.default('/home/%u'),
+        home: home.default('/home/%u'),
         shell: path.default('/bin/bash'),
         tags: boolean.default(false),
       },

@@ -1,15 +1,17 @@
 // Source records + rules -> the directory of this host, with everyone who was refused and why.
 // The order of the input never matters: records are sorted by age first, so the older one wins.
 import { memberSteps, sharedPeople } from './access.ts'
+import { chooseHome, chooseShell } from './home.ts'
 import { createIdSpace, inRange, type IdSpace } from './ids.ts'
 import { finish, pace, sortSteps, type Steps } from './steps.ts'
-import { linuxName } from './username.ts'
+import { linuxName, systemOwner } from './username.ts'
 import type {
   Account,
   Directory,
   DirectoryRules,
   Group,
-  LocalAccounts,
+  HostAccounts,
+  Notice,
   Pins,
   Refusal,
   SourceDirectory,
@@ -20,7 +22,7 @@ import type {
 export type BuildInput = {
   readonly source: SourceDirectory
   readonly rules: DirectoryRules
-  readonly local: LocalAccounts
+  readonly local: HostAccounts
   readonly pins: Pins
 }
 
@@ -57,11 +59,6 @@ function gecosOf(user: SourceUser): string {
   return gecos
 }
 
-function isPath(path: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are what is refused
-  return /^\/[^\u0000-\u001f\u007f:]*$/.test(path) && Buffer.byteLength(path) <= 1023
-}
-
 function refuse(
   record: SourceUser | SourceGroup,
   kind: Refusal['kind'],
@@ -71,74 +68,139 @@ function refuse(
   return { kind, id: record.id, name: record.name, code, reason }
 }
 
+type Kind = Refusal['kind']
+type Candidate =
+  | { readonly kind: 'user'; readonly record: SourceUser }
+  | { readonly kind: 'group'; readonly record: SourceGroup }
 type Named<T> = { readonly record: T; readonly name: string }
 
-function* nameAll<T extends SourceUser | SourceGroup>(
-  records: readonly T[],
-  kind: Refusal['kind'],
-  context: {
-    readonly rules: DirectoryRules
-    readonly local: LocalAccounts
-    /** Names that are taken already, with their owner. */
-    readonly taken: Map<string, string>
-    readonly refused: Refusal[]
-  },
-): Steps<readonly Named<T>[]> {
-  const { local, taken, refused } = context
-  const named: Named<T>[] = []
+/** A group is before a person of the same age: who set it up wrote its name into the configuration. */
+function compareCandidates(a: Candidate, b: Candidate): number {
+  const byKind = Number(a.kind === 'user') - Number(b.kind === 'user')
+  return a.record.createdAt - b.record.createdAt || byKind || byAge(a.record, b.record)
+}
+
+/** The source `file` knows no time where none is written: 0. */
+function ageOf({ createdAt }: SourceUser | SourceGroup): string {
+  return createdAt === 0 ? 'without a date' : `created ${new Date(createdAt).toISOString()}`
+}
+
+/** Says truly who has the name, and why. */
+function clashReason(name: string, owner: Candidate, loser: Candidate): string {
+  const { kind, record } = owner
+  const why =
+    record.createdAt < loser.record.createdAt
+      ? `which is older than this ${loser.kind} (${ageOf(loser.record)})`
+      : kind === loser.kind
+        ? 'which has the smaller id; both are of one age'
+        : 'which goes before a user; both are of one age'
+  return `"${name}" is the name of ${kind} ${record.name} (${record.id}, ${ageOf(record)}), ${why}`
+}
+
+type Naming = {
+  readonly rules: DirectoryRules
+  readonly local: HostAccounts
+}
+
+/** Why a Linux name is not a source's to give on this host; undefined where it may be given. */
+function hostRefusal(
+  name: string,
+  { rules, local }: Naming,
+): Pick<Refusal, 'code' | 'reason'> | undefined {
+  if (local.users.has(name) || local.groups.has(name)) {
+    const file = local.users.has(name) ? '/etc/passwd' : '/etc/group'
+    return { code: 'name-local', reason: `"${name}" is in ${file}, which is never shadowed` }
+  }
+  const owner = systemOwner(name, { reservedNames: rules.reservedNames, sysusers: local.sysusers })
+  return owner === undefined
+    ? undefined
+    : { code: 'name-reserved', reason: `"${name}" ${owner}: rename it in the source` }
+}
+
+type Names = {
+  readonly users: readonly Named<SourceUser>[]
+  readonly groups: readonly Named<SourceGroup>[]
+  /** Lower case -> who has it. */
+  readonly taken: ReadonlyMap<string, Candidate>
+}
+
+/** Gives names by age, over users and groups alike: a person needs both the name and its group. */
+function* nameAll(
+  users: readonly SourceUser[],
+  groups: readonly SourceGroup[],
+  context: Naming & { readonly refused: Refusal[] },
+): Steps<Names> {
+  const { refused } = context
+  const taken = new Map<string, Candidate>()
+  const namedUsers: Named<SourceUser>[] = []
+  const namedGroups: Named<SourceGroup>[] = []
   const due = pace()
-  for (const record of records) {
+  const candidates: readonly Candidate[] = [
+    ...users.map((record) => ({ kind: 'user' as const, record })),
+    ...groups.map((record) => ({ kind: 'group' as const, record })),
+  ]
+  for (const candidate of yield* sortSteps(candidates, compareCandidates)) {
     if (due()) yield
+    const { kind, record } = candidate
     const result = linuxName(record.name, context.rules)
     if (!result.ok) {
       refused.push(refuse(record, kind, result.code, result.reason))
       continue
     }
     const { name } = result
+    const flaw = hostRefusal(name, context)
     const owner = taken.get(name.toLowerCase())
-    if (local.users.has(name) || local.groups.has(name)) {
-      const file = local.users.has(name) ? '/etc/passwd' : '/etc/group'
-      refused.push(
-        refuse(record, kind, 'name-local', `"${name}" is in ${file}, which is never shadowed`),
-      )
+    if (flaw !== undefined) {
+      refused.push(refuse(record, kind, flaw.code, flaw.reason))
     } else if (owner !== undefined) {
-      refused.push(
-        refuse(record, kind, 'name-clash', `"${name}" is already ${owner}, who is older`),
-      )
+      refused.push(refuse(record, kind, 'name-clash', clashReason(name, owner, candidate)))
     } else {
-      taken.set(name.toLowerCase(), `${kind} ${record.name} (${record.id})`)
-      named.push({ record, name })
+      taken.set(name.toLowerCase(), candidate)
+      if (kind === 'user') namedUsers.push({ record, name })
+      else namedGroups.push({ record, name })
     }
   }
-  return named
+  return { users: namedUsers, groups: namedGroups, taken }
+}
+
+type Making = {
+  readonly rules: DirectoryRules
+  readonly local: HostAccounts
+  readonly taken: Names['taken']
+  readonly space: IdSpace
+  readonly refused: Refusal[]
+  readonly notices: Notice[]
 }
 
 function makeAccount(
   { record: user, name }: Named<SourceUser>,
-  rules: DirectoryRules,
-  space: IdSpace,
+  context: Making,
 ): Account | Refusal {
+  const { rules, local, taken, space, notices } = context
   const wanted = user.overrides?.uid
   if (wanted !== undefined && !inRange(wanted, rules.ids))
     return refuse(
       user,
       'user',
       'id-out-of-range',
-      `iamlogin:uid ${wanted} is outside ids.min..ids.max (${rules.ids.min}..${rules.ids.max})`,
+      `iamlogin:uid ${wanted} is not one that may be given (ids.min..ids.max is ${rules.ids.min}..${rules.ids.max}, never systemd's 2147352576..2147418111)`,
     )
   if (wanted !== undefined && !space.take(wanted))
     return refuse(user, 'user', 'id-clash', `iamlogin:uid ${wanted} is somebody else's`)
-  const dir = user.overrides?.dir ?? rules.home.replaceAll('%u', name)
-  const shell = user.overrides?.shell ?? rules.shell
-  if (!isPath(dir) || !isPath(shell))
-    return refuse(
-      user,
-      'user',
-      'override-invalid',
-      `home "${dir}" and shell "${shell}" must be absolute paths without ":" and control characters`,
-    )
+  const isOthers = (component: string): boolean => {
+    const owner = taken.get(component.toLowerCase())
+    return local.users.has(component) || (owner !== undefined && owner.record !== user)
+  }
+  const home = chooseHome(name, user.overrides, { rules, isOthers })
+  const shell = chooseShell(user.overrides, rules, local.shells)
+  const about = { kind: 'user', id: user.id, name: user.name } as const
+  if (home.refused !== undefined)
+    notices.push({ ...about, code: 'home-refused', reason: home.refused })
+  if (shell.refused !== undefined)
+    notices.push({ ...about, code: 'shell-refused', reason: shell.refused })
   const uid = wanted ?? space.give(user.id)
-  return { user, passwd: { name, uid, gid: uid, gecos: gecosOf(user), dir, shell } }
+  const gecos = gecosOf(user)
+  return { user, passwd: { name, uid, gid: uid, gecos, dir: home.value, shell: shell.value } }
 }
 
 /** Pins with the given ids added: the same object where nothing is new. */
@@ -167,9 +229,7 @@ function* addPins(
 
 function* makeAccounts(
   named: readonly Named<SourceUser>[],
-  rules: DirectoryRules,
-  space: IdSpace,
-  refused: Refusal[],
+  context: Making,
 ): Steps<readonly Account[]> {
   // Overrides first: the tag wins against a hash, whoever is older.
   const hasUid = ({ record }: Named<SourceUser>): boolean => record.overrides?.uid !== undefined
@@ -177,9 +237,9 @@ function* makeAccounts(
   const accounts: Account[] = []
   const due = pace()
   for (const each of ordered) {
-    const made = makeAccount(each, rules, space)
+    const made = makeAccount(each, context)
     if ('passwd' in made) accounts.push(made)
-    else refused.push(made)
+    else context.refused.push(made)
     if (due()) yield
   }
   return yield* sortSteps(accounts, (a, b) => byAge(a.user, b.user))
@@ -193,30 +253,32 @@ function compareNames(a: string, b: string): number {
 export function* buildSteps(input: BuildInput): Steps<Directory> {
   const { source, rules, local, pins } = input
   const refused: Refusal[] = []
+  const notices: Notice[] = []
   const due = pace()
-  const context = { rules, local, taken: new Map<string, string>(), refused }
   const present = yield* memberSteps(source, rules.groups)
   const wantedGroups = new Set([...rules.groups, ...rules.sudoGroups])
   const users = yield* unique(source.users, ({ id }) => present.has(id))
   const groups = yield* unique(source.groups, ({ name }) => wantedGroups.has(name))
-  const namedUsers = yield* nameAll(users, 'user', context)
-  const namedGroups = yield* nameAll(groups, 'group', context)
+  const names = yield* nameAll(users, groups, { rules, local, refused })
 
   // One space for uids and gids: a user's private group has the user's own number.
   const living = new Map(pinOf(pins.gids, sudoGroupId))
-  for (const [named, given] of [
-    [namedUsers, pins.uids],
-    [namedGroups, pins.gids],
+  for (const [kind, named, given] of [
+    ['user', names.users, pins.uids],
+    ['group', names.groups, pins.gids],
   ] as const)
     for (const { record } of named) {
       const pin = given[record.id]
-      if (pin !== undefined) living.set(record.id, pin)
+      if (pin !== undefined) {
+        living.set(record.id, pin)
+        if (!inRange(pin, rules.ids)) notices.push(movedFrom(pin, kind, record))
+      }
       if (due()) yield
     }
-  const localIds = new Set([...local.users.values(), ...local.groups.values()])
-  const space = createIdSpace(rules.ids, living, localIds)
+  const space = createIdSpace(rules.ids, living, local.ids)
   const sudoGid = space.give(sudoGroupId)
-  const accounts = yield* makeAccounts(namedUsers, rules, space, refused)
+  const making = { rules, local, taken: names.taken, space, refused, notices }
+  const accounts = yield* makeAccounts(names.users, making)
 
   const nameById = new Map<string, string>()
   for (const { user, passwd } of accounts) {
@@ -238,7 +300,7 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
     if (due()) yield
   }
   const gids: (readonly [string, number])[] = [[sudoGroupId, sudoGid]]
-  for (const { record, name } of namedGroups) {
+  for (const { record, name } of names.groups) {
     const gid = space.give(record.id)
     gids.push([record.id, gid])
     linuxGroups.push({ name, gid, members: yield* membersNamed(new Set(record.memberIds)) })
@@ -252,6 +314,7 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
     accounts,
     groups: linuxGroups,
     refused,
+    notices,
     shared: sharedPeople(source, rules),
     pins: { uids: yield* addPins(pins.uids, uids), gids: yield* addPins(pins.gids, gids) },
   }
@@ -260,6 +323,14 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
 /** As buildSteps, at once. */
 export function buildDirectory(input: BuildInput): Directory {
   return finish(buildSteps(input))
+}
+
+function movedFrom(pin: number, kind: Kind, { id, name }: SourceUser | SourceGroup): Notice {
+  const what = kind === 'user' ? 'uid' : 'gid'
+  return {
+    ...{ kind, id, name, code: 'id-moved' },
+    reason: `the ${what} ${pin} of before may not be given any more: files that belong to it must be given to the new one (find / -xdev -${what} ${pin})`,
+  }
 }
 
 function pinOf(

@@ -15,18 +15,35 @@ export function fnv1a(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** Ids that nobody of ours ever gets: the system's, nobody, and the two "no id" values. */
+/** systemd's range for the files of other hosts. */
+const foreign: Range = { min: 2_147_352_576, max: 2_147_418_111 }
+
+/**
+ * Ids that nobody of ours ever gets, whatever the configuration, a tag or a pin says; systemd's
+ * docs/UIDS-GIDS.md: those of the system and of people (0..65535), systemd's range for files of other
+ * hosts (2147352576..2147418111), and all from 2^31 on, which some programs take for negative.
+ */
 export function isForbiddenId(id: number): boolean {
-  return id < 65_536 || id >= 4_294_967_294
+  return id < 65_536 || (id >= foreign.min && id <= foreign.max) || id >= 2_147_483_648
 }
 
 export function inRange(id: number, range: Range): boolean {
   return Number.isInteger(id) && id >= range.min && id <= range.max && !isForbiddenId(id)
 }
 
+/** How many ids of the range may be given. */
+export function countIds({ min, max }: Range): number {
+  const within = (first: number, last: number): number =>
+    Math.max(0, Math.min(last, max) - Math.max(first, min) + 1)
+  return within(65_536, 2_147_483_647) - within(foreign.min, foreign.max)
+}
+
 /** Hands out ids that are in range, not taken and not given before. */
 export type IdSpace = {
-  /** The id for `sourceId`: its pin where that is free, else its hash, else the next free one. */
+  /**
+   * The id for `sourceId`: its pin where that is free, else its hash, else the next free one.
+   * @throws {RangeError} when the range has no free id left.
+   */
   readonly give: (sourceId: string) => number
   /** Takes exactly `id`; false when it is out of range or taken. */
   readonly take: (id: number) => boolean
@@ -59,10 +76,17 @@ export function createIdSpace(
         used.add(pin)
         return pin
       }
-      let id = range.min + (fnv1a(sourceId) % size)
-      while (!free(id, sourceId)) id = id >= range.max ? range.min : id + 1
-      used.add(id)
-      return id
+      const start = fnv1a(sourceId) % size
+      for (let step = 0; step < size; step++) {
+        const id = range.min + ((start + step) % size)
+        if (free(id, sourceId)) {
+          used.add(id)
+          return id
+        }
+        // None of these is free: on to the last of them, in one step.
+        if (id >= foreign.min && id <= foreign.max) step += Math.min(foreign.max, range.max) - id
+      }
+      throw new RangeError(`ids.min..ids.max (${range.min}..${range.max}) has no free id left`)
     },
   }
 }

@@ -1,19 +1,66 @@
-// /etc/passwd and /etc/group as text -> the names and ids that are not ours to touch.
-import type { LocalAccounts } from './types.ts'
+// /etc/passwd and /etc/group as text -> the names and ids that are not ours to touch. What is an account
+// to glibc's "files" is one here, by the rules at the head of native/common/local-lines.h, to the letter;
+// test/vectors/local-lines.txt holds both to the same.
+import type { HostAccounts } from './types.ts'
 
-function parse(text: string): ReadonlyMap<string, number> {
-  const entries = new Map<string, number>()
-  for (const line of text.split('\n')) {
-    const [name, , id] = line.split(':')
-    // "+" and "-" begin the compat lines of nsswitch.conf(5): no names.
-    if (name === undefined || name === '' || /^[#+-]/.test(name) || !/^\d+$/.test(id ?? ''))
-      continue
-    if (!entries.has(name)) entries.set(name, Number(id))
-  }
-  return entries
+export type LocalKind = 'passwd' | 'group'
+
+/** One account of /etc/passwd, or one group of /etc/group. */
+export type LocalEntry = {
+  /** May be empty, or hold any byte but ":", NUL and newline. */
+  readonly name: string
+  /** Of a user the uid, of a group the gid. */
+  readonly id: number
+  /** Of a user the primary group, of a group its id. */
+  readonly gid: number
 }
 
-/** Reads passwd(5) and group(5); lines that are neither are skipped as libc does. */
-export function parseLocalAccounts(passwdText: string, groupText: string): LocalAccounts {
-  return { users: parse(passwdText), groups: parse(groupText) }
+const largest = 4_294_967_295
+
+/** strtoul(3), base 10, cut to 32 bits as glibc does: too large or negative is 4294967295. */
+function readId(field: string): number | undefined {
+  const match = /^[ \t\v\f\r]*([+-]?)(\d+)$/.exec(field)
+  if (match === null) return undefined
+  const digits = BigInt(match[2] ?? '')
+  if (digits >= 1n << 64n) return largest
+  const value = match[1] === '-' ? BigInt.asUintN(64, -digits) : digits
+  return value > BigInt(largest) ? largest : Number(value)
+}
+
+function readLine(line: string, kind: LocalKind): LocalEntry | undefined {
+  const nul = line.indexOf('\0')
+  const text = (nul === -1 ? line : line.slice(0, nul)).replace(/^[ \t\v\f\r]+/, '')
+  // "+" and "-" begin the lines of nss_compat: no accounts.
+  if (text === '' || /^[#+-]/.test(text)) return undefined
+  const [name = '', , idField = '', gidField = ''] = text.split(':')
+  const id = readId(idField)
+  const gid = kind === 'passwd' ? readId(gidField) : id
+  return id === undefined || gid === undefined ? undefined : { name, id, gid }
+}
+
+/**
+ * Every account in order, a name's second line too.
+ * @param text one character a byte (latin1): libc knows no encoding
+ */
+export function localEntries(text: string, kind: LocalKind): readonly LocalEntry[] {
+  return text.split('\n').flatMap((line) => readLine(line, kind) ?? [])
+}
+
+/** The first line of a name counts, as it does for libc. */
+function byName(entries: readonly LocalEntry[]): ReadonlyMap<string, number> {
+  return new Map(entries.toReversed().map(({ name, id }) => [name, id]))
+}
+
+/** Reads passwd(5) and group(5), both latin1. */
+export function parseLocalAccounts(
+  passwdText: string,
+  groupText: string,
+): Pick<HostAccounts, 'users' | 'groups' | 'ids'> {
+  const users = localEntries(passwdText, 'passwd')
+  const groups = localEntries(groupText, 'group')
+  return {
+    users: byName(users),
+    groups: byName(groups),
+    ids: new Set([...users, ...groups].flatMap(({ id, gid }) => [id, gid])),
+  }
 }

@@ -104,6 +104,16 @@ export type LocalAccounts = {
   readonly groups: ReadonlyMap<string, number>
 }
 
+/** What this host has beside its accounts, and must be minded where accounts of ours are made. */
+export type HostAccounts = LocalAccounts & {
+  /** Every id of the two files: of a name's second line too, and primary groups without a name. */
+  readonly ids: ReadonlySet<number>
+  /** Names that sysusers.d(5) keeps for the system, in lower case, with the file that says so. */
+  readonly sysusers: ReadonlyMap<string, string>
+  /** Login shells that may be given: listed in shells(5) and executable here. */
+  readonly shells: ReadonlySet<string>
+}
+
 /** Rules that make Linux accounts of source records; a plain slice of the configuration. */
 export type DirectoryRules = {
   readonly groups: readonly string[]
@@ -112,6 +122,8 @@ export type DirectoryRules = {
   readonly sharedAccounts: Readonly<Record<string, readonly string[]>>
   readonly nameCase: 'lower' | 'preserve'
   readonly stripDomains: readonly string[]
+  /** Names of the system's that the administrator adds to the built-in ones. */
+  readonly reservedNames: readonly string[]
   readonly ids: { readonly min: number; readonly max: number }
   /** `%u` is the Linux user name. */
   readonly home: string
@@ -136,9 +148,14 @@ export type Refusal = {
     | 'id-clash'
     | 'id-out-of-range'
     | 'not-in-groups'
-    | 'override-invalid'
   /** One sentence for people. */
   readonly reason: string
+}
+
+/** Something of a record that is here was not taken as the source or an earlier run says. */
+export type Notice = Omit<Refusal, 'code'> & {
+  /** Stable word for scripts. */
+  readonly code: 'home-refused' | 'shell-refused' | 'id-moved'
 }
 
 /** What exists here: built from one SourceDirectory by the rules, immutable. */
@@ -147,6 +164,7 @@ export type Directory = {
   /** Private groups, IAM groups and iamlogin-sudo; each Linux group once. */
   readonly groups: readonly Group[]
   readonly refused: readonly Refusal[]
+  readonly notices: readonly Notice[]
   /** SourceUsers who may log in to a shared local account: account name -> people. */
   readonly shared: Readonly<Record<string, readonly SourceUser[]>>
   readonly pins: Pins

@@ -1,5 +1,5 @@
 // Source name -> Linux name, or a refusal with its reason. Pure, and the same for users and groups.
-import type { DirectoryRules, Refusal } from './types.ts'
+import type { DirectoryRules, HostAccounts, Refusal } from './types.ts'
 
 export type NameResult =
   | { readonly ok: true; readonly name: string }
@@ -66,10 +66,95 @@ export const reservedNames: ReadonlySet<string> = new Set([
   'iamlogin-sudo',
 ])
 
+/**
+ * Users that packages make when they are installed, and that images of the clouds have: a person of
+ * such a name would be taken for the service, which then gets no user of its own.
+ */
+export const serviceNames: ReadonlySet<string> = new Set([
+  // Users of machine images.
+  ...['ec2-user', 'ubuntu', 'debian', 'centos', 'fedora', 'rocky', 'almalinux', 'bitnami', 'core'],
+  ...['ssm-user', 'ec2-instance-connect', 'cloud-user', 'azureuser', 'vagrant'],
+  // Databases, queues, search.
+  ...['mysql', 'mariadb', 'postgresql', 'pgbouncer', 'redis', 'valkey', 'mongodb', 'mongod'],
+  ...['memcached', 'memcache', 'rabbitmq', 'kafka', 'zookeeper', 'cassandra', 'couchdb', 'etcd'],
+  ...['elasticsearch', 'opensearch', 'kibana', 'logstash', 'influxdb', 'clickhouse', 'neo4j'],
+  // Web, mail, names, proxies.
+  ...['nginx', 'apache', 'httpd', 'www', 'caddy', 'haproxy', 'squid', 'varnish', 'envoy', 'tomcat'],
+  ...['postfix', 'postdrop', 'dovecot', 'dovenull', 'exim', 'debian-exim', 'opendkim', 'named'],
+  ...['bind', 'unbound', 'dnsmasq', 'openvpn', 'strongswan', 'wireguard', 'vsftpd', 'proftpd'],
+  // Building, containers, secrets.
+  ...[
+    'jenkins',
+    'git',
+    'gitea',
+    'gitlab',
+    'gitlab-runner',
+    'gitlab-www',
+    'gitlab-psql',
+    'buildkite',
+  ],
+  ...[
+    'containerd',
+    'podman',
+    'kube',
+    'kubelet',
+    'nomad',
+    'consul',
+    'vault',
+    'libvirt-qemu',
+    'qemu',
+  ],
+  // Watching, logging, time, devices.
+  ...[
+    'prometheus',
+    'node_exporter',
+    'alertmanager',
+    'grafana',
+    'loki',
+    'zabbix',
+    'nagios',
+    'icinga',
+  ],
+  ...['telegraf', 'collectd', 'munin', 'netdata', 'dd-agent', 'newrelic', 'cwagent', 'fluentd'],
+  ...['fluent-bit', 'td-agent', 'vector', 'syslog', 'rsyslog', 'auditd', 'ntpsec', '_chrony'],
+  ...['avahi', 'saned', 'colord', 'geoclue', 'rtkit', 'usbmux', 'tss', 'uuidd', 'pulse', 'gdm'],
+  ...[
+    'sssd',
+    'nslcd',
+    'unscd',
+    'nscd',
+    'tcpdump',
+    'statd',
+    'rpc',
+    'rpcuser',
+    'landscape',
+    'pollinate',
+  ],
+  ...['snapd-range-524288-root', 'snap_daemon', 'clamav', 'amavis', 'puppet', 'salt', 'rundeck'],
+])
+
 /** True for names that no source may give, whatever this host's files say. */
 export function isReservedName(name: string): boolean {
   const lower = name.toLowerCase()
-  return reservedNames.has(lower) || lower.startsWith('systemd-')
+  return reservedNames.has(lower) || serviceNames.has(lower) || lower.startsWith('systemd-')
+}
+
+type SystemNames = Pick<DirectoryRules, 'reservedNames'> & Pick<HostAccounts, 'sysusers'>
+
+/**
+ * Why the name is the system's on this host, as a sentence without the name; undefined where it is not.
+ * Built-in names are linuxName's to refuse.
+ */
+export function systemOwner(
+  name: string,
+  { reservedNames, sysusers }: SystemNames,
+): string | undefined {
+  const lower = name.toLowerCase()
+  const path = sysusers.get(lower)
+  if (path !== undefined) return `is a user or group of the system by ${path}`
+  return reservedNames.some((each) => each.toLowerCase() === lower)
+    ? 'is in names.reserved'
+    : undefined
 }
 
 /** The shape that a name of ours has; native/common/names.c refuses all others. */
@@ -110,7 +195,9 @@ export function linuxName(sourceName: string, rules: NameRules): NameResult {
     return {
       ok: false,
       code: 'name-reserved',
-      reason: `"${name}" belongs to the system: rename it in the source`,
+      reason: serviceNames.has(name.toLowerCase())
+        ? `"${name}" is the usual name of a service or an image, whose package may need it: rename it in the source`
+        : `"${name}" belongs to the system: rename it in the source`,
     }
   return { ok: true, name }
 }

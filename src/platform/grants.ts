@@ -11,7 +11,7 @@ export type Grant = {
 
 /** What iamlogin-terminate goes by where root lists no range. */
 function isDefault({ min, max }: { readonly min: number; readonly max: number }): boolean {
-  return min === 1_879_048_192 && max === 2_147_483_647
+  return min === 1_879_048_192 && max === 2_147_352_575
 }
 
 /** The lists that belong to a configuration. */

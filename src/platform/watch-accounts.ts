@@ -1,38 +1,61 @@
 // Tells when the host's own accounts may have changed: tools such as useradd replace the files by
 // rename, so that it is the folder that is watched.
-import { watch } from 'node:fs'
+import { existsSync, watch } from 'node:fs'
+import { sysusersFolders } from '../directory/sysusers.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
 
 /** useradd writes passwd, then group: one change for us. */
 const settleMs = 100
 
-/** Calls back a moment after /etc/passwd or /etc/group changed; the result ends it. */
+/** Files below /etc that say who and what is local. */
+const files: ReadonlySet<string> = new Set(['passwd', 'group', 'shells'])
+
+/**
+ * Calls back a moment after /etc/passwd, /etc/group, /etc/shells or a file of the sysusers.d folders
+ * changed; the result ends it. A folder of sysusers.d that is not there is not watched.
+ */
 export function watchAccounts(
   changed: () => void,
-  deps: { readonly clock: Clock; readonly log: Log; readonly folder?: string },
+  deps: {
+    readonly clock: Clock
+    readonly log: Log
+    readonly folder?: string
+    readonly sysusers?: readonly string[]
+  },
 ): () => void {
-  const { clock, log, folder = '/etc' } = deps
+  const { clock, log, folder = '/etc', sysusers = sysusersFolders } = deps
   let cancel: (() => void) | undefined
-  const giveUp = (error: unknown): void => {
+  const giveUp = (error: unknown, where: string): void => {
     log.warn(
       { err: error },
-      `${folder} cannot be watched: a new local account is seen at the next read of the source`,
+      `${where} cannot be watched: a new local account is seen at the next read of the source`,
     )
   }
-  try {
-    const watcher = watch(folder, { persistent: false }, (_event, name) => {
-      if (name !== 'passwd' && name !== 'group') return
-      cancel?.()
-      cancel = clock.after(settleMs, changed)
-    })
-    watcher.on('error', giveUp)
-    return () => {
-      cancel?.()
-      watcher.close()
+  const begin = (where: string, isWanted: (name: string | null) => boolean): (() => void) => {
+    try {
+      const watcher = watch(where, { persistent: false }, (_event, name) => {
+        if (!isWanted(name)) return
+        cancel?.()
+        cancel = clock.after(settleMs, changed)
+      })
+      watcher.on('error', (error) => {
+        giveUp(error, where)
+      })
+      return () => {
+        watcher.close()
+      }
+    } catch (error) {
+      giveUp(error, where)
+      return () => undefined
     }
-  } catch (error) {
-    giveUp(error)
-    return () => undefined
+  }
+  const watching = [
+    begin(folder, (name) => name !== null && files.has(name)),
+    ...sysusers.filter((each) => existsSync(each)).map((each) => begin(each, () => true)),
+  ]
+  return () => {
+    cancel?.()
+    for (const end of watching) end()
   }
 }

@@ -1,7 +1,7 @@
 // A name that the directory does not have: a person created a second ago, or a stranger's guess.
 // One read of the source answers all who wait; a token bucket bounds what guesses may cost.
 import { LRUCache } from 'lru-cache'
-import { isPossibleName, isReservedName } from '../directory/username.ts'
+import { isPossibleName, isReservedName, systemOwner } from '../directory/username.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Refresher } from './refresh.ts'
@@ -84,7 +84,13 @@ export function createMissResolver(deps: MissDeps): MissResolver {
   return {
     isKnownMiss: (name, isPrivileged) => {
       if (!isPossibleName(name) || isReservedName(name)) return true
-      if (store.current()?.local.users.has(name) === true) return true
+      const { local, rules } = store.current() ?? {}
+      if (local?.users.has(name) === true) return true
+      if (local !== undefined && rules !== undefined) {
+        const { sysusers } = local
+        if (systemOwner(name, { sysusers, reservedNames: rules.reservedNames }) !== undefined)
+          return true
+      }
       const missedAt = misses.get(name)
       return missedAt !== undefined && !(isPrivileged && mayAskAgain(missedAt))
     },

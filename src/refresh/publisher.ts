@@ -1,5 +1,5 @@
 // Publishes directory.db whenever the store changes: one at a time, the latest wins.
-import { reservedNames } from '../directory/username.ts'
+import { reservedNames, serviceNames } from '../directory/username.ts'
 import type { Clock, Moment } from '../platform/clock.ts'
 import type { Content, DurableFile } from '../platform/durable-file.ts'
 import type { Work } from '../platform/turns.ts'
@@ -24,8 +24,15 @@ export type Publisher = {
 }
 
 /** Names that are surely nobody of ours. */
-function strangersOf({ local, index }: Current): readonly string[] {
-  const names = new Set([...reservedNames, ...local.users.keys(), ...local.groups.keys()])
+function strangersOf({ local, index, rules }: Current): readonly string[] {
+  const names = new Set([
+    ...reservedNames,
+    ...serviceNames,
+    ...rules.reservedNames,
+    ...local.sysusers.keys(),
+    ...local.users.keys(),
+    ...local.groups.keys(),
+  ])
   return [...names].filter((name) => index.groupByName(name) === undefined)
 }
 

@@ -9,7 +9,7 @@ import { confirms, lossSteps, type Loss } from '../directory/sanity.ts'
 import type {
   Directory,
   DirectoryRules,
-  LocalAccounts,
+  HostAccounts,
   Pins,
   SourceDirectory,
   UnreadGroup,
@@ -70,7 +70,7 @@ export type RefreshDeps = {
   /** Ids that were given by an earlier run, of whichever source. */
   readonly pins?: Pins
   readonly rules: (signal: AbortSignal) => Promise<DirectoryRules>
-  readonly local: () => LocalAccounts
+  readonly local: () => HostAccounts
   readonly save: (saved: SavedDirectory) => Promise<void>
   readonly clock: Clock
   readonly random: () => number
@@ -132,6 +132,9 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     const directory = await deps.work(buildSteps({ source: fetched, rules, local, pins }))
     const index = await deps.work(indexSteps(directory))
     pins = directory.pins
+    const told = new Set(store.current()?.directory.notices.map(({ reason }) => reason))
+    for (const { kind, name, code, reason } of directory.notices)
+      if (!told.has(reason)) log.warn({ code, [kind]: name }, `${kind} ${name}: ${reason}`)
     store.replace({ directory, index, source: fetched, rules, local, readAt })
   }
 

@@ -3,7 +3,7 @@ import type { DirectoryIndex } from '../directory/lookup.ts'
 import type {
   Directory,
   DirectoryRules,
-  LocalAccounts,
+  HostAccounts,
   SourceDirectory,
 } from '../directory/types.ts'
 import type { Moment } from '../platform/clock.ts'
@@ -15,7 +15,7 @@ export type Current = {
   readonly index: DirectoryIndex
   readonly source: SourceDirectory
   readonly rules: DirectoryRules
-  readonly local: LocalAccounts
+  readonly local: HostAccounts
   /** When the source was read. */
   readonly readAt: Moment
 }

@@ -56,6 +56,14 @@ describe('findOnHost', () => {
     expect(find(text, aHost({ isShell }))[0]?.message).toMatch(/:4: accounts.shell: "\/bin\/zsh"/)
   })
 
+  it('warns of ids that containers are given', () => {
+    const [finding, ...more] = find(`${good}[ids]\nmin = 1000000\nmax = 2999999\n`, aHost())
+    expect(more).toEqual([])
+    expect(finding).toMatchObject({ level: 'warning' })
+    expect(finding?.message).toMatch(/:4: ids.min: 1000000..2999999 is also given to containers/)
+    expect(find(`${good}[ids]\nmin = 1879048192\n`, aHost())).toEqual([])
+  })
+
   it('warns of a sudoers file that the sudo of this host refuses', () => {
     const sudoers = 'Defaults group_plugin="system_group.so"\n'
     const host = aHost({ sudo: { kinds: new Set(['sudo-rs']), sudoers, sudoConf: '' } })

@@ -45,10 +45,13 @@ describe('buildDirectory', () => {
   })
 
   it('gives each a unique name and id in the range, never root, never a local one', () => {
-    const local = parseLocalAccounts(
-      'root:x:0:0::/:/bin/sh\na:x:1900000000:1::/:/bin/sh\n',
-      'b:x:1900000001:\n',
-    )
+    const local = {
+      ...noLocal,
+      ...parseLocalAccounts(
+        'root:x:0:0::/:/bin/sh\na:x:1900000000:1::/:/bin/sh\n',
+        'b:x:1900000001:\n',
+      ),
+    }
     fc.assert(
       fc.property(people, (users) => {
         const { accounts, groups } = build(users, {
@@ -91,6 +94,138 @@ describe('buildDirectory', () => {
     expect(refused[0]?.reason).toContain('Alice')
   })
 
+  it('leaves the name of an older group with its members, and refuses the person truly', () => {
+    const alice = aUser({ name: 'alice' })
+    const newcomer = aUser({ name: 'ops', createdAt: Date.UTC(2026, 1) })
+    const source = aSource([alice, newcomer], { developers: ['alice', 'ops'], ops: ['alice'] })
+    const groups = source.groups.map((group) => ({ ...group, createdAt: Date.UTC(2019, 1) }))
+    const directory = build([], {
+      source: { ...source, groups },
+      rules: someRules({ groups: ['developers', 'ops'] }),
+    })
+    const index = indexDirectory(directory)
+    expect(index.groupByName('ops')?.members).toEqual(['alice'])
+    expect(index.accountByName('ops')).toBeUndefined()
+    expect(directory.refused).toEqual([
+      {
+        kind: 'user',
+        id: 'AIDAops',
+        name: 'ops',
+        code: 'name-clash',
+        reason:
+          '"ops" is the name of group ops (AGPAops, created 2019-02-01T00:00:00.000Z), which is older than this user (created 2026-02-01T00:00:00.000Z)',
+      },
+    ])
+  })
+
+  it('refuses a newer group the name of an older person, in any case', () => {
+    const ops = aUser({ name: 'Ops', createdAt: 1 })
+    const source = aSource([ops], { developers: ['Ops'], OPS: ['Ops'] })
+    const groups = source.groups.map((group) => ({ ...group, createdAt: 2 }))
+    const { accounts, refused } = build([], {
+      source: { ...source, groups },
+      rules: someRules({ groups: ['developers', 'OPS'], nameCase: 'preserve' }),
+    })
+    expect(accounts.map(({ passwd }) => passwd.name)).toEqual(['Ops'])
+    expect(refused).toMatchObject([{ kind: 'group', name: 'OPS', code: 'name-clash' }])
+    expect(refused[0]?.reason).toContain('which is older than this group')
+  })
+
+  it('gives the name to the group before the user, and to the smaller id, where both are of one age', () => {
+    const users = [
+      aUser({ name: 'ops', createdAt: 0, id: 'A' }),
+      aUser({ name: 'bob', createdAt: 0, id: 'B' }),
+      aUser({ name: 'Bob', createdAt: 0, id: 'C' }),
+    ]
+    const source = aSource(users, { developers: ['ops', 'bob', 'Bob'], ops: [] })
+    const groups = source.groups.map((group) => ({ ...group, createdAt: 0 }))
+    const { refused } = build([], {
+      source: { ...source, groups },
+      rules: someRules({ groups: ['developers', 'ops'] }),
+    })
+    expect(refused.map(({ id, reason }) => [id, reason])).toEqual([
+      [
+        'A',
+        '"ops" is the name of group ops (AGPAops, without a date), which goes before a user; both are of one age',
+      ],
+      [
+        'C',
+        '"bob" is the name of user bob (B, without a date), which has the smaller id; both are of one age',
+      ],
+    ])
+  })
+
+  it("refuses names that are the system's here, and says by what", () => {
+    const names = ['mysql', 'Backup-Job', 'jenkins', 'bob', 'alice', 'deploy', 'wheelers']
+    const users = names.map((name) => aUser({ name }))
+    const { accounts, refused } = build(users, {
+      local: {
+        ...noLocal,
+        users: new Map([['deploy', 1000]]),
+        groups: new Map([['wheelers', 1001]]),
+        sysusers: new Map([['backup-job', '/usr/lib/sysusers.d/backup.conf']]),
+      },
+      rules: someRules({ reservedNames: ['BOB'] }),
+    })
+    expect(accounts.map(({ passwd }) => passwd.name)).toEqual(['alice'])
+    const told = Object.fromEntries(refused.map(({ name, code, reason }) => [name, [code, reason]]))
+    expect(told).toEqual({
+      mysql: [
+        'name-reserved',
+        '"mysql" is the usual name of a service or an image, whose package may need it: rename it in the source',
+      ],
+      jenkins: ['name-reserved', expect.stringContaining('usual name of a service') as string],
+      'Backup-Job': [
+        'name-reserved',
+        '"backup-job" is a user or group of the system by /usr/lib/sysusers.d/backup.conf: rename it in the source',
+      ],
+      bob: ['name-reserved', '"bob" is in names.reserved: rename it in the source'],
+      deploy: ['name-local', '"deploy" is in /etc/passwd, which is never shadowed'],
+      wheelers: ['name-local', '"wheelers" is in /etc/group, which is never shadowed'],
+    })
+  })
+
+  it('tells a home and a shell that are not given, and gives its own', () => {
+    const users = [
+      aUser({ name: 'alice', overrides: { dir: '/etc/systemd/system/cron.service.d' } }),
+      aUser({ name: 'bob', overrides: { shell: '/bin/fish', dir: '/home/Alice' } }),
+      aUser({ name: 'carol', overrides: { dir: '/home/root' } }),
+      aUser({ name: 'dave', overrides: { dir: '/home/dave2', shell: '/bin/zsh' } }),
+      aUser({ name: 'erin', overrides: { dir: '/home/ERIN' } }),
+    ]
+    const { accounts, notices } = build(users)
+    expect(accounts.map(({ passwd }) => [passwd.dir, passwd.shell])).toEqual([
+      ['/home/alice', '/bin/bash'],
+      ['/home/bob', '/bin/sh'],
+      ['/home/carol', '/bin/bash'],
+      ['/home/dave2', '/bin/zsh'],
+      ['/home/ERIN', '/bin/bash'],
+    ])
+    expect(notices.map(({ kind, id, name, code }) => [kind, id, name, code])).toEqual([
+      ['user', 'AIDAalice', 'alice', 'home-refused'],
+      ['user', 'AIDAbob', 'bob', 'home-refused'],
+      ['user', 'AIDAbob', 'bob', 'shell-refused'],
+      ['user', 'AIDAcarol', 'carol', 'home-refused'],
+    ])
+  })
+
+  it('drops ids of before that may not be given, and tells whose they were', () => {
+    const source = aSource([aUser({ name: 'alice' }), aUser({ name: 'bob' })])
+    const pins = {
+      uids: { AIDAalice: 2_147_352_600, AIDAbob: 1_900_000_000, AIDAgone: 5 },
+      gids: { AGPAdevelopers: 65_000 },
+    }
+    const { accounts, notices, groups } = build([], { source, pins })
+    expect(accounts.map(({ passwd }) => passwd.uid)[1]).toBe(1_900_000_000)
+    for (const id of groups.map(({ gid }) => gid)) expect(isForbiddenId(id)).toBe(false)
+    expect(notices.map(({ kind, name, code }) => [kind, name, code])).toEqual([
+      ['user', 'alice', 'id-moved'],
+      ['group', 'developers', 'id-moved'],
+    ])
+    expect(notices[0]?.reason).toContain('the uid 2147352600 of before')
+    expect(notices[1]?.reason).toContain('find / -xdev -gid 65000')
+  })
+
   it('does not give a re-created name the uid of the person before', () => {
     const [before] = build([aUser({ name: 'alice', id: 'AIDAOLD' })]).accounts
     const [after] = build([aUser({ name: 'alice', id: 'AIDANEW' })]).accounts
@@ -105,7 +240,6 @@ describe('buildDirectory', () => {
       }),
       aUser({ name: 'bob', overrides: { uid: 0 } }),
       aUser({ name: 'carol', overrides: { uid: 1900000000 } }),
-      aUser({ name: 'dave', overrides: { shell: 'bash' } }),
     ])
     expect(accounts.map(({ passwd }) => passwd)).toEqual([
       {
@@ -120,7 +254,6 @@ describe('buildDirectory', () => {
     expect(refused.map(({ name, code }) => [name, code])).toEqual([
       ['bob', 'id-out-of-range'],
       ['carol', 'id-clash'],
-      ['dave', 'override-invalid'],
     ])
   })
 

@@ -13,7 +13,7 @@ import { publishedSteps, type PublishedInput } from '../../src/keys/published.ts
 import type { SavedCredentials } from '../../src/keys/state.ts'
 import { sumOf } from '../../src/snapshot/sum.ts'
 import { createReader } from '../../src/wire/bytes.ts'
-import { aSource, aUser, keysConfig, noPins, someRules } from '../support/builders.ts'
+import { aSource, aUser, keysConfig, noLocal, noPins, someRules } from '../support/builders.ts'
 
 const key =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzxaWLU4GYbOrnSWbvWRyhPKBjaY6nGWO4wsbr89PQZ comment'
@@ -41,6 +41,7 @@ function known(
 
 function input(fields: Partial<PublishedInput> = {}): PublishedInput {
   const rules = someRules({
+    ids: { min: 1_879_048_192, max: 2_147_483_647 },
     sharedAccounts: { 'ec2-user': ['ops'], root: ['ops'], absent: ['ops'] },
   })
   const source = aSource([alice, bob, outsider], {
@@ -48,6 +49,7 @@ function input(fields: Partial<PublishedInput> = {}): PublishedInput {
     ops: ['bob', 'outsider'],
   })
   const local = {
+    ...noLocal,
     users: new Map([
       ['root', 0],
       ['ec2-user', 1000],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { grantsOf, missingGrants } from '../../src/platform/grants.ts'
 
-const ids = { min: 1_879_048_192, max: 2_147_483_647 }
+const ids = { min: 1_879_048_192, max: 2_147_352_575 }
 const grants = grantsOf({
   ids,
   localGroups: ['docker', 'video'],

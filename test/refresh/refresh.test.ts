@@ -101,7 +101,7 @@ describe('createRefresher', () => {
     await refresher.readNow()
     state.failing = true
     await refresher.readNow()
-    state.local = { users: new Map([['user0', 1000]]), groups: new Map() }
+    state.local = { ...noLocal, users: new Map([['user0', 1000]]) }
     await refresher.localChanged()
     const now = store.current()
     expect(now?.index.accountByName('user0')).toBeUndefined()

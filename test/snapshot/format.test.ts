@@ -32,7 +32,8 @@ import { sumOf, xxh32 } from '../../src/snapshot/sum.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
 function encode(names: readonly string[], offlineMs = 604_800_000): Buffer {
-  const rules = someRules({ sudoGroups: ['developers'] })
+  const ids = { min: 1_879_048_192, max: 2_147_483_647 }
+  const rules = someRules({ sudoGroups: ['developers'], ids })
   const source = aSource(names.map((name) => aUser({ name })))
   const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
   const index = indexDirectory(directory)

@@ -6,7 +6,7 @@ import { indexDirectory } from '../../src/directory/lookup.ts'
 import type {
   Directory,
   DirectoryRules,
-  LocalAccounts,
+  HostAccounts,
   Pins,
   SourceUser,
 } from '../../src/directory/types.ts'
@@ -44,9 +44,9 @@ export function someKeys(
 export const cannotSay: PersonKeys = { status: 'unavail', reason: 'no network' }
 
 /** ec2-user is a local account that the group ops shares. */
-export const localAccounts: LocalAccounts = {
+export const localAccounts: HostAccounts = {
+  ...noLocal,
   users: new Map([...noLocal.users, ['ec2-user', 1000], ['mail', 8]]),
-  groups: noLocal.groups,
 }
 
 type Groups = Readonly<Record<string, readonly string[]>>

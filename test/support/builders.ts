@@ -1,7 +1,7 @@
 // Builders of test data: every field has a sound value, a test says only what matters to it.
 import type {
   DirectoryRules,
-  LocalAccounts,
+  HostAccounts,
   SourceDirectory,
   SourceUser,
 } from '../../src/directory/types.ts'
@@ -47,16 +47,20 @@ export function someRules(fields: Partial<DirectoryRules> = {}): DirectoryRules 
     sharedAccounts: {},
     nameCase: 'lower',
     stripDomains: [],
-    ids: { min: 1879048192, max: 2147483647 },
+    reservedNames: [],
+    ids: { min: 1879048192, max: 2147352575 },
     home: '/home/%u',
     shell: '/bin/bash',
     ...fields,
   }
 }
 
-export const noLocal: LocalAccounts = {
+export const noLocal: HostAccounts = {
   users: new Map([['root', 0]]),
   groups: new Map([['root', 0]]),
+  ids: new Set([0]),
+  sysusers: new Map(),
+  shells: new Set(['/bin/sh', '/bin/bash', '/bin/zsh']),
 }
 export const noPins = { uids: {}, gids: {} }
 export const keysConfig: KeysConfig = {
