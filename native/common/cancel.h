@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pthread_cancel(3) ends a thread inside of poll, recv, open and the like, and leaves what was held
- * there: a descriptor, a buffer, a mapping. Each entry point defers it until it returns, which is at
- * most the deadline later. Where no libpthread is loaded (glibc before 2.34) libc's own forwarder does
- * nothing, and nobody can cancel.
+ * there: a descriptor, a buffer, a mapping. Whoever calls such a function defers cancellation until it
+ * is done, which is at most a deadline later; a hit in directory.db calls none. Where no libpthread is
+ * loaded (glibc before 2.34) libc's own forwarder does nothing, and nobody can cancel.
  */
 #pragma once
 
@@ -24,5 +24,5 @@ static inline void cancel_restore(const int *state)
 }
 
 #define CLEANUP_CANCEL __attribute__((cleanup(cancel_restore)))
-/* To be the first declaration of an entry point: the others are cleaned up before cancellation is back. */
+/* To be the first declaration of a function: the others are cleaned up before cancellation is back. */
 #define DEFER_CANCEL CLEANUP_CANCEL __attribute__((unused)) const int cancel_state = cancel_disable()

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "decimal.h"
@@ -15,6 +16,7 @@
 
 uint32_t local_groups_read(uint32_t gids[LOCAL_GROUPS_MAX])
 {
+        DEFER_CANCEL;
         /* Most hosts have no list: a process looks for one once a second. */
         static atomic_llong absent_until_ms;
         CLEANUP_FREE char *line = NULL;

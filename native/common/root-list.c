@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "cleanup.h"
 #include "place.h"
 
@@ -26,6 +27,7 @@ static const char *path_of(enum root_list which)
 
 int root_list_read(enum root_list which, char text[ROOT_LIST_MAX])
 {
+        DEFER_CANCEL;
         CLEANUP_CLOSE int fd = open(path_of(which), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         struct statx file = {.stx_mask = 0};
         size_t length = 0;

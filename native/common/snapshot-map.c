@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "cancel.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "protocol.h"
@@ -154,6 +155,7 @@ static bool is_current(const struct slot *slot)
 /* Maps the file of the path and makes it current. A bad file leaves the last good one in place. */
 static int replace(int old)
 {
+        DEFER_CANCEL;
         int index = claim_slot();
 
         if (index == NONE)

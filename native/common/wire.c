@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "cancel.h"
 #include "cleanup.h"
 #include "place.h"
 #include "protocol.h"
@@ -246,6 +247,7 @@ static int exchange(uint8_t opcode, const unsigned char *request, size_t length,
 int wire_call(uint8_t opcode, const void *payload, size_t length, int timeout_ms,
               struct wire_reply *ret_reply)
 {
+        DEFER_CANCEL;
         int silence_ms = timeout_ms < IAMLOGIN_SILENCE_MS ? timeout_ms : IAMLOGIN_SILENCE_MS;
         bool is_door = opcode >= IAMLOGIN_DOOR_OP;
         const struct patience patience = {.deadline = now_ns() + (int64_t) timeout_ms * NS_PER_MS,

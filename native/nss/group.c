@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "cancel.h"
 #include "listing.h"
 #include "local-groups.h"
 #include "lookup.h"
@@ -34,20 +33,17 @@ EXPORT enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t grou
 enum nss_status _nss_iamlogin_getgrnam_r(const char *name, struct group *grp, char *buffer, size_t length,
                                          int *errnop)
 {
-        DEFER_CANCEL;
         return to_nss_status(lookup_group_by_name(name, buffer, length, grp), errnop);
 }
 
 enum nss_status _nss_iamlogin_getgrgid_r(gid_t gid, struct group *grp, char *buffer, size_t length,
                                          int *errnop)
 {
-        DEFER_CANCEL;
         return to_nss_status(lookup_group_by_gid(gid, buffer, length, grp), errnop);
 }
 
 enum nss_status _nss_iamlogin_setgrent(int stayopen)
 {
-        DEFER_CANCEL;
         (void) stayopen;
         walk_clear(&walk);
         return NSS_STATUS_SUCCESS;
@@ -55,7 +51,6 @@ enum nss_status _nss_iamlogin_setgrent(int stayopen)
 
 enum nss_status _nss_iamlogin_getgrent_r(struct group *grp, char *buffer, size_t length, int *errnop)
 {
-        DEFER_CANCEL;
         struct group_record record;
         struct reader entry;
         struct listing *listing = walk_enter(&walk);
@@ -75,7 +70,6 @@ enum nss_status _nss_iamlogin_getgrent_r(struct group *grp, char *buffer, size_t
 
 enum nss_status _nss_iamlogin_endgrent(void)
 {
-        DEFER_CANCEL;
         walk_clear(&walk);
         return NSS_STATUS_SUCCESS;
 }
@@ -121,7 +115,6 @@ static int add_groups(const uint32_t *gids, uint32_t count, gid_t group, long in
 enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t group, long int *start, long int *size,
                                              gid_t **groupsp, long int limit, int *errnop)
 {
-        DEFER_CANCEL;
         CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
         uint32_t local[LOCAL_GROUPS_MAX];
 

@@ -4,7 +4,6 @@
 #include <nss.h>
 #include <pwd.h>
 
-#include "cancel.h"
 #include "listing.h"
 #include "lookup.h"
 #include "pack.h"
@@ -28,20 +27,17 @@ EXPORT enum nss_status _nss_iamlogin_endpwent(void);
 enum nss_status _nss_iamlogin_getpwnam_r(const char *name, struct passwd *pwd, char *buffer, size_t length,
                                          int *errnop)
 {
-        DEFER_CANCEL;
         return to_nss_status(lookup_passwd_by_name(name, buffer, length, pwd), errnop);
 }
 
 enum nss_status _nss_iamlogin_getpwuid_r(uid_t uid, struct passwd *pwd, char *buffer, size_t length,
                                          int *errnop)
 {
-        DEFER_CANCEL;
         return to_nss_status(lookup_passwd_by_uid(uid, buffer, length, pwd), errnop);
 }
 
 enum nss_status _nss_iamlogin_setpwent(int stayopen)
 {
-        DEFER_CANCEL;
         (void) stayopen;
         walk_clear(&walk);
         return NSS_STATUS_SUCCESS;
@@ -49,7 +45,6 @@ enum nss_status _nss_iamlogin_setpwent(int stayopen)
 
 enum nss_status _nss_iamlogin_getpwent_r(struct passwd *pwd, char *buffer, size_t length, int *errnop)
 {
-        DEFER_CANCEL;
         struct passwd_record record;
         struct reader entry;
         struct listing *listing = walk_enter(&walk);
@@ -69,7 +64,6 @@ enum nss_status _nss_iamlogin_getpwent_r(struct passwd *pwd, char *buffer, size_
 
 enum nss_status _nss_iamlogin_endpwent(void)
 {
-        DEFER_CANCEL;
         walk_clear(&walk);
         return NSS_STATUS_SUCCESS;
 }
