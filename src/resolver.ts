@@ -64,6 +64,8 @@ const keysSaveDelayMs = 1_000
 const keyBodies = 20_000
 /** For IMDS, when the rules are needed before the first read. */
 const tagsTimeoutMs = 10_000
+/** From a loss of many people's keys to the second reading that is believed. */
+const doubtAgainMs = 30_000
 
 async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRules> {
   const { access, names, ids, accounts } = config
@@ -219,6 +221,10 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     keys: config.keys,
     offlineMs,
     budgetMs: doorBudgetMs,
+    doubt: {
+      windowMs: config.source.refreshMs,
+      againMs: Math.min(config.source.refreshMs, doubtAgainMs),
+    },
     bucket,
     callsPerPerson:
       config.source.kind === 'file'
@@ -302,6 +308,8 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
       },
       groupsUnread: () => refresher.unread().length,
       keysCached: () => keys.stats().cached,
+      keyProblems: () => keys.problems().length,
+      keysDoubted: () => keys.stats().doubted,
       missBudget: () => misses.stats().budgetLeft,
     },
     source.calls,

@@ -50,6 +50,16 @@ function statusText(status: StatusDocument, now: number): string {
     ]),
     `directory  ${directory.users} users, ${directory.groups} groups, read ${ago(directory.readAt, now)}${directory.stale ? ' (stale)' : ''}`,
     `keys       ${keys.cached} people cached, ${asked === 0 ? 'not asked yet' : `${Math.round((100 * keys.hits) / asked)} % hits`}`,
+    ...keys.problems.flatMap(({ message, hint, since }) => [
+      `           since ${ago(since, now)}: ${message}`,
+      `           hint: ${hint}`,
+    ]),
+    ...(keys.doubted === 0
+      ? []
+      : [
+          `           ${keys.doubted} people lost all keys at once: believed at a second reading`,
+          '           hint: `iamlogin refresh --confirm` accepts it now',
+        ]),
     `guesses    ${misses.cached} names known as misses, ${misses.budgetLeft} of ${misses.budgetPerMinute} calls left`,
     `API calls  ${calls.join(', ') || 'none'}`,
     ...owedLines(status.owedWrites, now),

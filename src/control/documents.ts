@@ -59,7 +59,23 @@ export const statusDocument = z.object({
     stale: z.boolean(),
     refused: z.array(refusal),
   }),
-  keys: z.object({ hits: z.number(), misses: z.number(), cached: z.number() }),
+  keys: z.object({
+    hits: z.number(),
+    misses: z.number(),
+    cached: z.number(),
+    /** People whose sudden loss of all keys is not believed before a second reading. */
+    doubted: z.number(),
+    /** What of people's keys cannot be read: what is known of it serves within source.offline. */
+    problems: z.array(
+      z.object({
+        part: z.enum(['uploads', 'tags', 'mfa', 'credentials']),
+        code: z.string(),
+        message: z.string(),
+        hint: z.string(),
+        since: z.number(),
+      }),
+    ),
+  }),
   misses: z.object({ cached: z.number(), budgetPerMinute: z.number(), budgetLeft: z.number() }),
   snapshot: z.object({ generation: z.number(), at: z.number(), tookMs: z.number() }).nullable(),
   /** Empty when the state directory holds what it should. */

@@ -37,10 +37,10 @@ export type ControlParts = {
   readonly clock: Clock
 }
 
-function stateOf({ refresher, store }: ControlParts): StatusDocument['source']['state'] {
+function stateOf({ refresher, store, keys }: ControlParts): StatusDocument['source']['state'] {
   if (refresher.failure() !== undefined) return 'failing'
   if (store.current() === undefined) return 'starting'
-  return refresher.unread().length === 0 ? 'ok' : 'partial'
+  return refresher.unread().length + keys.problems().length === 0 ? 'ok' : 'partial'
 }
 
 /** GET /status */
@@ -68,7 +68,7 @@ export function statusOf(parts: ControlParts): StatusDocument {
       stale: now === undefined || ageOf(parts.clock, now.readAt) > parts.refreshMs * 3,
       refused: [...(now?.directory.refused ?? [])],
     },
-    keys: parts.keys.stats(),
+    keys: { ...parts.keys.stats(), problems: [...parts.keys.problems()] },
     misses: {
       cached: misses.cached,
       budgetPerMinute: parts.missCallsPerMinute,
@@ -190,6 +190,7 @@ export async function refreshNow(
       ? undefined
       : parts.store.current()?.index.accountByName(options.user)
   parts.keys.expire(account?.user.id)
+  if (options.confirm) parts.keys.confirm()
   const result = await parts.refresher.readNow({ confirm: options.confirm })
   await parts.written()
   const now = parts.store.current()

@@ -85,11 +85,27 @@ export type SourceKey = {
   readonly uploadedAt?: number
 }
 
+/** Where what the door needs to know of one person comes from: each is believed by itself. */
+export type CredentialPart = 'uploads' | 'tags' | 'mfa'
+
+/** A part that was asked for and could not be read. */
+export type UnreadPart = {
+  readonly part: CredentialPart
+  /** SourceError's. */
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  /** When the part was read last, milliseconds since the epoch; undefined: never, or too long ago. */
+  readonly lastReadAt?: number
+}
+
 /** What the door needs to know of one person, read when they knock. */
 export type SourceCredentials = {
   readonly keys: readonly SourceKey[]
-  /** Whether the person has an MFA device; undefined where it was not asked. */
+  /** Whether the person has an MFA device; undefined where it was not asked, or not answered. */
   readonly mfa?: boolean
+  /** Parts of which `keys` and `mfa` have nothing, or what was known last. */
+  readonly unread?: readonly UnreadPart[]
 }
 
 /** Given ids that stay: SourceUser/SourceGroup id -> uid/gid. */

@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import type { KeysConfig } from '../config/config.ts'
-import type { SourceUser } from '../directory/types.ts'
+import type { CredentialPart, SourceCredentials, SourceUser } from '../directory/types.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import {
   ageOf,
@@ -17,8 +17,16 @@ import {
 import type { Log } from '../platform/log.ts'
 import type { Source } from '../sources/source.ts'
 import { toAuthorizedKey, type AuthorizedKey } from './authorized-key.ts'
-import { countNewBodies, haveNothingInCommon } from './credentials.ts'
+import {
+  completeCredentials,
+  countNewBodies,
+  haveNothingInCommon,
+  unknownBy,
+  withoutParts,
+} from './credentials.ts'
+import { createKeyProblems, type KeyProblem } from './problems.ts'
 import type { SavedCredentials } from './state.ts'
+import { isMassLoss, type Reading } from './suspicious.ts'
 
 export type PersonKeys =
   | {
@@ -43,7 +51,17 @@ export type KeyLookup = {
   readonly expire: (userId?: string) => void
   /** All that is known, for the disk; also what is told as soon as it is there. */
   readonly all: () => readonly SavedCredentials[]
-  readonly stats: () => { readonly hits: number; readonly misses: number; readonly cached: number }
+  /** Takes losses of all keys that are doubted: the next reading that says the same is believed. */
+  readonly confirm: () => void
+  readonly stats: () => {
+    readonly hits: number
+    readonly misses: number
+    readonly cached: number
+    /** People whose loss of all keys is not believed yet. */
+    readonly doubted: number
+  }
+  /** Why keys, tags or MFA devices cannot be read at present. */
+  readonly problems: () => readonly KeyProblem[]
 }
 
 export type KeyLookupDeps = {
@@ -54,6 +72,8 @@ export type KeyLookupDeps = {
   readonly offlineMs: number
   /** How long the door waits for the source before it takes the last known keys. */
   readonly budgetMs: number
+  /** A loss of all keys by many people within `windowMs` needs a second reading after `againMs`. */
+  readonly doubt: { readonly windowMs: number; readonly againMs: number }
   readonly bucket: Bucket
   /** Requests that asking for one person costs, but for the bodies of keys that are new. */
   readonly callsPerPerson: number
@@ -69,7 +89,11 @@ export type KeyLookupDeps = {
   readonly onRead: (what: 'new' | 'changed' | 'same') => Promise<void>
 }
 
-type Entry = SavedCredentials & { readonly read: Moment }
+type Entry = SavedCredentials & {
+  readonly read: Moment
+  /** Of parts that could not be read then: when they were. */
+  readonly partsRead: ReadonlyMap<CredentialPart, Moment>
+}
 /** Told how many bodies of keys a fetch had to read. */
 type Told = (bodies: number) => void
 
@@ -84,6 +108,15 @@ const mostBodies = 5
 function changeOf(before: Entry | undefined, now: Entry): 'new' | 'changed' | 'same' {
   if (before === undefined) return 'new'
   return isDeepStrictEqual(before.credentials, now.credentials) ? 'same' : 'changed'
+}
+
+/** Of what an earlier run saved: when the parts were read that it could not read. */
+function savedParts(clock: Clock, { unread = [] }: SourceCredentials): Entry['partsRead'] {
+  return new Map(
+    unread.flatMap(({ part, lastReadAt }) =>
+      lastReadAt === undefined ? [] : [[part, savedMoment(clock, lastReadAt)] as const],
+    ),
+  )
 }
 
 /** Makes the key cache. */
@@ -108,7 +141,8 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   for (const saved of deps.saved) {
     const read = savedMoment(clock, saved.fetchedAt)
     const start = isInFuture(clock, read) ? stale() : read.monotonic
-    cache.set(saved.id, { ...saved, read }, { start })
+    const partsRead = savedParts(clock, saved.credentials)
+    cache.set(saved.id, { ...saved, read, partsRead }, { start })
   }
   /** Read, and on its way to the disk. */
   const arriving = new Map<string, Entry>()
@@ -123,6 +157,12 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     perf: { now: clock.monotonic },
   })
 
+  const problems = createKeyProblems({ clock, log: deps.log })
+  /** People who had keys, as they were read last; of the last doubt.windowMs. */
+  const readings = new Map<string, Reading>()
+  /** Whose loss of all keys is not believed yet: since when, by the monotonic clock. */
+  const suspects = new Map<string, number>()
+
   const lastKnown = (id: string): Entry | undefined => cache.peek(id, { allowStale: true })
   const known = ({ id }: SourceUser): Entry | undefined => {
     const entry = lastKnown(id)
@@ -135,7 +175,16 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     ]).values(),
   ]
 
-  const present = (user: SourceUser, { credentials }: Entry, stale: boolean): PersonKeys => {
+  const isTooOld = (moment: Moment | undefined): boolean =>
+    moment === undefined || ageOf(clock, moment) > deps.offlineMs
+
+  const present = (user: SourceUser, entry: Entry, isStale: boolean): PersonKeys => {
+    const credentials = withoutParts(entry.credentials, ({ part }) =>
+      isTooOld(entry.partsRead.get(part)),
+    )
+    const unknown = unknownBy(credentials)
+    if (unknown !== undefined) return { status: 'unavail', reason: unknown.message }
+    const stale = isStale || (credentials.unread ?? []).length > 0
     const results = credentials.keys.map((key) =>
       toAuthorizedKey(key, user, { keys, now: clock.now() }),
     )
@@ -166,7 +215,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
    * keys.json or by more of them than are kept, that says nothing, and they are asked about as well.
    * A known empty set counts: before a user can be deleted, the keys must be.
    */
-  const isDoubtful = (before: Entry | undefined, { credentials }: Entry): boolean => {
+  const isDoubtful = (before: Entry | undefined, credentials: SourceCredentials): boolean => {
     if (credentials.keys.length === 0) return false
     return before === undefined ? forgot : haveNothingInCommon(before.credentials, credentials)
   }
@@ -183,14 +232,61 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     }
   }
 
+  const complete = (id: string, before: Entry | undefined, now: SourceCredentials): Entry => {
+    const read = momentOf(clock)
+    const partsRead = new Map(
+      (now.unread ?? []).flatMap(({ part }) => {
+        const wasUnread = before?.credentials.unread?.some((each) => each.part === part) === true
+        const at = wasUnread ? before.partsRead.get(part) : before?.read
+        return at === undefined || isTooOld(at) ? [] : [[part, at] as const]
+      }),
+    )
+    const credentials = completeCredentials(
+      before?.credentials,
+      now,
+      (part) => partsRead.get(part)?.wall,
+    )
+    return { id, fetchedAt: read.wall, read, partsRead, credentials }
+  }
+
+  /** Whether nobody should believe yet that this person has no key any more. */
+  const isSuspectLoss = (before: Entry | undefined, { id, credentials }: Entry): boolean => {
+    if (before === undefined || before.credentials.keys.length === 0) return false
+    const { windowMs, againMs } = deps.doubt
+    const at = clock.monotonic()
+    const isLoss = credentials.keys.length === 0
+    for (const [each, reading] of readings)
+      if (at - reading.at > windowMs) readings.delete(each)
+      else break
+    readings.delete(id)
+    readings.set(id, { at, isLoss })
+    const since = suspects.get(id)
+    if (!isLoss || (since !== undefined && at - since >= againMs)) {
+      suspects.delete(id)
+      return false
+    }
+    if (since === undefined && !isMassLoss(readings.values(), at, windowMs)) return false
+    if (suspects.size === 0)
+      deps.log.warn(
+        { hint: '`iamlogin refresh --confirm` accepts it now' },
+        `all keys of more than half of the people who were asked about are gone at once: the last known ones stay until a second reading says the same`,
+      )
+    if (since === undefined) suspects.set(id, at)
+    return true
+  }
+
   const read = async (user: SourceUser, told: Told): Promise<PersonKeys> => {
     const before = lastKnown(user.id)
     const signal = AbortSignal.timeout(fetchTimeoutMs)
-    const credentials = await deps.fetchCredentials(user, signal)
-    told(countNewBodies(before?.credentials, credentials))
-    const read = momentOf(clock)
-    const entry = { id: user.id, fetchedAt: read.wall, read, credentials }
-    if (isDoubtful(before, entry)) {
+    const fetched = await deps.fetchCredentials(user, signal)
+    problems.read(fetched)
+    told(countNewBodies(before?.credentials, fetched))
+    const entry = complete(user.id, before, fetched)
+    if (isSuspectLoss(before, entry)) {
+      doubted.set(user.id, true)
+      return fallBack(user, `all keys of ${user.name}, and of others, are gone at once`)
+    }
+    if (isDoubtful(before, fetched)) {
       // Whosever the name is now, none of the keys of before is theirs any more.
       if (before !== undefined && before.credentials.keys.length > 0)
         await keep(before, { ...before, credentials: { ...before.credentials, keys: [] } })
@@ -213,9 +309,8 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
       return await read(user, told)
     } catch (error) {
       failedAt = clock.monotonic()
-      const reason = error instanceof Error ? error.message : String(error)
-      deps.log.warn({ user: user.name, err: error }, reason)
-      return fallBack(user, reason)
+      problems.failed(error)
+      return fallBack(user, error instanceof Error ? error.message : String(error))
     } finally {
       flights.delete(user.id)
       outdated.delete(user.id)
@@ -290,6 +385,10 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
       else doubted.delete(userId)
       failedAt = Number.NEGATIVE_INFINITY
     },
-    stats: () => ({ hits, misses, cached: cache.size }),
+    confirm: () => {
+      for (const id of suspects.keys()) suspects.set(id, Number.NEGATIVE_INFINITY)
+    },
+    stats: () => ({ hits, misses, cached: cache.size, doubted: suspects.size }),
+    problems: problems.now,
   }
 }

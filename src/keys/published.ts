@@ -3,7 +3,7 @@
 import type { KeysConfig } from '../config/config.ts'
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import { pace, type Steps } from '../directory/steps.ts'
-import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
+import type { CredentialPart, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import { createOutput, type Output } from '../snapshot/output.ts'
 import { beginRecord, endRecord } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
@@ -40,6 +40,11 @@ function keysOf(owner: SourceUser, saved: SavedCredentials, input: PublishedInpu
   const { keys, now, offlineMs, requireMfa } = input
   const { credentials, fetchedAt } = saved
   if (requireMfa && credentials.mfa !== true) return []
+  const readAt = (part: CredentialPart): number => {
+    const unread = credentials.unread?.find((each) => each.part === part)
+    return unread === undefined ? fetchedAt : (unread.lastReadAt ?? Number.NEGATIVE_INFINITY)
+  }
+  const mfaReadAt = requireMfa ? readAt('mfa') : fetchedAt
   return credentials.keys.flatMap((key) => {
     const result = toAuthorizedKey(key, owner, { keys, now })
     if (!result.ok) return []
@@ -47,7 +52,9 @@ function keysOf(owner: SourceUser, saved: SavedCredentials, input: PublishedInpu
       keys.maxAgeMs > 0 && key.uploadedAt !== undefined
         ? key.uploadedAt + keys.maxAgeMs
         : Number.MAX_SAFE_INTEGER
-    const until = Math.min(fetchedAt + offlineMs, aged, Number.MAX_SAFE_INTEGER)
+    const keyReadAt = readAt(key.origin === 'tag' ? 'tags' : 'uploads')
+    const until = Math.min(Math.min(keyReadAt, mfaReadAt) + offlineMs, aged)
+    if (until <= 0) return []
     return [{ line: result.key.line, id: key.id, owner, until }]
   })
 }

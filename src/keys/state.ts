@@ -30,6 +30,17 @@ const savedSchema = z.object({
       fetchedAt: z.number(),
       credentials: z.object({
         mfa: z.boolean().exactOptional(),
+        unread: z
+          .array(
+            z.object({
+              part: z.enum(['uploads', 'tags', 'mfa']),
+              code: z.string(),
+              message: z.string(),
+              hint: z.string(),
+              lastReadAt: z.number().exactOptional(),
+            }),
+          )
+          .exactOptional(),
         keys: z.array(
           z.object({
             id: z.string(),

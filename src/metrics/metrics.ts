@@ -9,7 +9,14 @@ export type Metrics = {
 /** What is read when Prometheus asks. */
 export type Gauges = Readonly<
   Record<
-    'users' | 'groups' | 'directoryAgeSeconds' | 'groupsUnread' | 'keysCached' | 'missBudget',
+    | 'users'
+    | 'groups'
+    | 'directoryAgeSeconds'
+    | 'groupsUnread'
+    | 'keysCached'
+    | 'keyProblems'
+    | 'keysDoubted'
+    | 'missBudget',
     () => number
   >
 >
@@ -26,6 +33,14 @@ const gaugeHelp: Readonly<Record<keyof Gauges, readonly [string, string]>> = {
     'Configured groups that the last read of the source could not read, while it read others',
   ],
   keysCached: ['iamlogin_keys_cached', 'People whose keys are cached'],
+  keyProblems: [
+    'iamlogin_key_problems',
+    'Of uploaded keys, tags and MFA devices: how many cannot be read at present',
+  ],
+  keysDoubted: [
+    'iamlogin_keys_doubted',
+    'People whose sudden loss of all keys is not believed before a second reading',
+  ],
   missBudget: [
     'iamlogin_miss_budget_calls',
     'AWS calls that lookups of unknown names may still cause this minute',

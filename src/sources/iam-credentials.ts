@@ -8,7 +8,15 @@ import {
   type SSHPublicKeyMetadata,
   type Tag,
 } from '@aws-sdk/client-iam'
-import type { Overrides, SourceKey, SourceUser } from '../directory/types.ts'
+import type {
+  CredentialPart,
+  Overrides,
+  SourceCredentials,
+  SourceKey,
+  SourceUser,
+  UnreadPart,
+} from '../directory/types.ts'
+import { SourceError } from '../errors.ts'
 import { isNoSuchEntity, toSourceError } from './iam-errors.ts'
 import { pagesOf } from './pages.ts'
 
@@ -44,7 +52,7 @@ async function readBody(
 }
 
 /** The active keys that were uploaded to IAM; a user who is gone has none. */
-export async function readUploadedKeys(
+async function readUploadedKeys(
   client: IAMClient,
   user: SourceUser,
   context: { readonly bodies: KeyBodies; readonly signal: AbortSignal },
@@ -106,7 +114,7 @@ export async function readTags(
 }
 
 /** Keys in the tags `iamlogin:ssh-key`, `iamlogin:ssh-key:2` … in the order of their numbers. */
-export function keysFromTags(tags: readonly Tag[]): readonly SourceKey[] {
+function keysFromTags(tags: readonly Tag[]): readonly SourceKey[] {
   return tags
     .flatMap((tag) => {
       const match = /^iamlogin:ssh-key(?::(\d{1,3}))?$/.exec(tag.Key ?? '')
@@ -130,11 +138,7 @@ export function overridesFromTags(tags: readonly Tag[]): Overrides {
 }
 
 /** Whether the user has an MFA device of any kind. */
-export async function readMfa(
-  client: IAMClient,
-  user: SourceUser,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function readMfa(client: IAMClient, user: SourceUser, signal: AbortSignal): Promise<boolean> {
   try {
     const pages = pagesOf({ action: 'iam:ListMFADevices', most: mostPages }, (more) =>
       client.send(new ListMFADevicesCommand({ UserName: user.name, ...more }), {
@@ -149,5 +153,63 @@ export async function readMfa(
       action: 'iam:ListMFADevices',
       resource: `user ${user.name}`,
     })
+  }
+}
+
+/** Once one part has answered, a login waits no longer than this for the others. */
+const otherPartsMs = 2_000
+
+/** What the parts that answered say, and why the others did not. */
+export async function readCredentials(
+  client: IAMClient,
+  user: SourceUser,
+  wanted: {
+    readonly bodies: KeyBodies
+    readonly tags: boolean
+    readonly mfa: boolean
+    readonly signal: AbortSignal
+  },
+): Promise<SourceCredentials> {
+  const { bodies, signal: stop } = wanted
+  const late = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const signal = AbortSignal.any([stop, late.signal])
+  const unread: UnreadPart[] = []
+  const errors: SourceError[] = []
+  const part = async <T>(name: CredentialPart, read: Promise<T>): Promise<T | undefined> => {
+    try {
+      const answer = await read
+      timer ??= setTimeout(() => {
+        late.abort(new DOMException('the others have answered', 'AbortError'))
+      }, otherPartsMs)
+      return answer
+    } catch (error) {
+      if (stop.aborted || !(error instanceof SourceError)) throw error
+      const { code, message, hint } = error
+      errors.push(error)
+      unread.push({ part: name, code, message, hint })
+      return undefined
+    }
+  }
+  try {
+    const [uploaded, tags, mfa] = await Promise.all([
+      part('uploads', readUploadedKeys(client, user, { bodies, signal })),
+      wanted.tags ? part('tags', readTags(client, user, signal)) : undefined,
+      wanted.mfa ? part('mfa', readMfa(client, user, signal)) : undefined,
+    ])
+    if (
+      errors[0] !== undefined &&
+      uploaded === undefined &&
+      tags === undefined &&
+      mfa === undefined
+    )
+      throw errors[0]
+    return {
+      keys: [...(uploaded ?? []), ...keysFromTags(tags ?? [])],
+      ...(mfa === undefined ? {} : { mfa }),
+      ...(unread.length === 0 ? {} : { unread }),
+    }
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -9,14 +9,7 @@ import {
 import type { SourceDirectory, SourceGroup, SourceUser, UnreadGroup } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import { createIamClient, type IamClientOptions } from './iam-client.ts'
-import {
-  keysFromTags,
-  overridesFromTags,
-  readMfa,
-  readTags,
-  readUploadedKeys,
-  type KeyBodies,
-} from './iam-credentials.ts'
+import { overridesFromTags, readCredentials, readTags, type KeyBodies } from './iam-credentials.ts'
 import { isNoSuchEntity, toSourceError, unknownGroup } from './iam-errors.ts'
 import { pagesOf } from './pages.ts'
 import { isOfOneGroup, unreadGroup } from './unread.ts'
@@ -177,16 +170,12 @@ export function createIamSource(options: IamSourceOptions): Source {
       const users = await mapLimited(directory.users, (user) => withOverrides(user, signal))
       return { ...directory, users }
     },
-    fetchCredentials: async (user, signal) => {
-      const [uploaded, tags, mfa] = await Promise.all([
-        readUploadedKeys(client, user, { bodies: options.bodies, signal }),
-        options.keyTags ? readTags(client, user, signal) : [],
-        options.mfa ? readMfa(client, user, signal) : undefined,
-      ])
-      return {
-        keys: [...uploaded, ...keysFromTags(tags)],
-        ...(mfa === undefined ? {} : { mfa }),
-      }
-    },
+    fetchCredentials: (user, signal) =>
+      readCredentials(client, user, {
+        bodies: options.bodies,
+        tags: options.keyTags,
+        mfa: options.mfa,
+        signal,
+      }),
   }
 }

@@ -15,8 +15,9 @@ export type Source = {
    */
   readonly fetchDirectory: (query: DirectoryQuery, signal: AbortSignal) => Promise<SourceDirectory>
   /**
-   * Reads what the door needs of one person, now: active keys only, MFA where asked for.
-   * @throws {SourceError}
+   * Reads what the door needs of one person, now: active keys only, MFA where asked for. A part that
+   * cannot be read is in `unread`.
+   * @throws {SourceError} when no part can be read
    */
   readonly fetchCredentials: (user: SourceUser, signal: AbortSignal) => Promise<SourceCredentials>
   /** API calls made since start, by operation: for budgets, status and metrics. */

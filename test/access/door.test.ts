@@ -570,6 +570,7 @@ describe('a shared account, whoever offers whatever key', () => {
       keys: keysConfig,
       offlineMs,
       budgetMs,
+      doubt: { windowMs: 60_000, againMs: 30_000 },
       bucket: createBucket({ clock: world.clock, perMinute }),
       callsPerPerson: 1,
       clock: world.clock,

@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { SourceCredentials, SourceKey } from '../../src/directory/types.ts'
+import type { SourceCredentials, SourceKey, UnreadPart } from '../../src/directory/types.ts'
 import { fingerprintOf, toAuthorizedKey } from '../../src/keys/authorized-key.ts'
 import { createKeyLookup } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
 import { createBucket } from '../../src/platform/bucket.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import type { Identity } from '../../src/refresh/identity.ts'
-import { aClock, aUser, keysConfig } from '../support/builders.ts'
+import { aClock, aUser, collectingLog, keysConfig, type LogLine } from '../support/builders.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
 afterAll(() => {
@@ -125,10 +124,13 @@ function aLookup(
     failing: false,
     hanging: false,
     credentials,
+    /** In place of `credentials`, by user id. */
+    of: new Map<string, SourceCredentials>(),
     writing: Promise.resolve(),
     identity: (): Promise<Identity> => Promise.resolve('same'),
   }
   const reads: string[] = []
+  const lines: LogLine[] = []
   const confirmed: string[] = []
   const lookup = createKeyLookup({
     clock,
@@ -136,6 +138,7 @@ function aLookup(
     keys: keysConfig,
     offlineMs: 3_600_000,
     budgetMs: 5_000,
+    doubt: { windowMs: 60_000, againMs: 30_000 },
     bucket: createBucket({ clock, perMinute: 60 }),
     callsPerPerson: 2,
     savedIsLost: more.savedIsLost ?? false,
@@ -143,20 +146,20 @@ function aLookup(
       confirmed.push(user.name)
       return state.identity()
     },
-    log: silentLog,
+    log: collectingLog(lines),
     onRead: async (what) => {
       reads.push(what)
       await state.writing
     },
-    fetchCredentials: async () => {
+    fetchCredentials: async (user) => {
       state.fetches++
       await Promise.resolve()
       if (state.hanging) await new Promise(() => undefined)
       if (state.failing) throw new Error('no network')
-      return state.credentials
+      return state.of.get(user.id) ?? state.credentials
     },
   })
-  return { clock, state, lookup, reads, confirmed }
+  return { clock, state, lookup, reads, confirmed, lines }
 }
 
 describe('createKeyLookup', () => {
@@ -499,5 +502,181 @@ describe('sparingly', () => {
     state.failing = true
     for (let number = 0; number < 100; number++) await lookup.sparingly(person(number))
     expect(state.fetches).toBe(8)
+  })
+})
+
+describe('the parts of what a person has', () => {
+  const upload = aKey('APKA1')
+  const tag: SourceKey = { ...aKey('tag:iamlogin:ssh-key'), origin: 'tag' }
+  const unread = (part: UnreadPart['part']): UnreadPart => ({
+    ...{ part, code: 'source_denied', message: `${part}: access denied`, hint: 'allow it' },
+  })
+  const whole: SourceCredentials = { keys: [upload, tag], mfa: true }
+
+  it('are believed one by one: what answered counts', async () => {
+    const { lookup, state } = aLookup()
+    state.credentials = { keys: [upload], unread: [unread('tags')] }
+    expect(await lookup.of(alice)).toMatchObject({ status: 'success', keys: [{ id: 'APKA1' }] })
+    expect(lookup.problems()).toMatchObject([
+      { part: 'tags', code: 'source_denied', message: 'tags: access denied', hint: 'allow it' },
+    ])
+  })
+
+  it.each([
+    ['tags', { keys: [upload], mfa: true }],
+    ['uploads', { keys: [tag], mfa: true }],
+    ['mfa', { keys: [upload, tag] }],
+  ] as const)('keep their last known while %s cannot be read', async (part, rest) => {
+    const { lookup, state, clock } = aLookup()
+    state.credentials = whole
+    await lookup.of(alice)
+    state.credentials = { ...rest, unread: [unread(part)] }
+    await clock.advance(60_000)
+    const answer = await lookup.of(alice)
+    expect(answer).toMatchObject({ status: 'success', mfa: true, stale: true })
+    expect(answer.status === 'success' && answer.keys.map(({ id }) => id)).toEqual([
+      upload.id,
+      tag.id,
+    ])
+    state.credentials = whole
+    await clock.advance(60_000)
+    expect(await lookup.of(alice)).toMatchObject({ stale: false })
+    expect(lookup.problems()).toEqual([])
+  })
+
+  it('take away at once what answered, while another part is unread', async () => {
+    const { lookup, state, clock } = aLookup()
+    state.credentials = whole
+    await lookup.of(alice)
+    state.credentials = { keys: [], mfa: true, unread: [unread('tags')] }
+    await clock.advance(60_000)
+    expect(await lookup.of(alice)).toMatchObject({ keys: [{ id: tag.id }] })
+  })
+
+  it('keep it no longer than source.offline, however often others are read', async () => {
+    const { lookup, state, clock } = aLookup()
+    state.credentials = whole
+    await lookup.of(alice)
+    state.credentials = { keys: [upload], mfa: true, unread: [unread('tags')] }
+    for (let minute = 0; minute < 60; minute++) {
+      await clock.advance(60_000)
+      expect(await lookup.of(alice)).toMatchObject({ keys: [{ id: upload.id }, { id: tag.id }] })
+    }
+    await clock.advance(60_000)
+    expect(await lookup.of(alice)).toMatchObject({ keys: [{ id: upload.id }] })
+    expect(lookup.all()[0]?.credentials.keys).toEqual([upload])
+  })
+
+  it('keep it for the rest of source.offline after a restart', async () => {
+    const before = aLookup()
+    before.state.credentials = whole
+    await before.lookup.of(alice)
+    before.state.credentials = { keys: [upload], mfa: true, unread: [unread('tags')] }
+    await before.clock.advance(60_000)
+    await before.lookup.of(alice)
+    const saved = before.lookup.all()
+    const after = aLookup(saved)
+    after.state.credentials = before.state.credentials
+    await after.clock.advance(3_590_000)
+    expect(await after.lookup.of(alice)).toMatchObject({
+      keys: [{ id: upload.id }, { id: tag.id }],
+    })
+    await after.clock.advance(60_000)
+    expect(await after.lookup.of(alice)).toMatchObject({ keys: [{ id: upload.id }] })
+  })
+
+  it.each([
+    ['no key is known', { keys: [], unread: [unread('tags')] }],
+    ['MFA was never read', { keys: [upload], unread: [unread('mfa')] }],
+  ])('cannot say when %s and a part of it is unread', async (_what, credentials) => {
+    const { lookup, state } = aLookup()
+    state.credentials = credentials
+    expect(await lookup.of(alice)).toMatchObject({ status: 'unavail' })
+  })
+
+  it('let nobody in by a name that may be another person’s now', async () => {
+    const { lookup, state, clock, confirmed } = aLookup()
+    state.credentials = { keys: [upload] }
+    await lookup.of(alice)
+    state.credentials = { keys: [tag], unread: [unread('uploads')] }
+    state.identity = () => Promise.resolve('another')
+    await clock.advance(60_000)
+    expect(await lookup.of(alice)).toMatchObject({ keys: [] })
+    expect(confirmed).toEqual(['alice'])
+  })
+
+  it('are told by one line at a change, without a stack', async () => {
+    const { lookup, state, clock, lines } = aLookup()
+    state.failing = true
+    for (let minute = 0; minute < 10; minute++) {
+      await lookup.of(alice)
+      await clock.advance(60_000)
+    }
+    const shown = lines.filter(({ level }) => level !== 'debug')
+    expect(shown).toHaveLength(1)
+    expect(shown[0]?.fields).not.toHaveProperty('err')
+  })
+})
+
+describe('a loss of all keys', () => {
+  const people = ['alice', 'bob', 'carol', 'dora', 'eve', 'fay'].map((name) => aUser({ name }))
+  const start = async () => {
+    const resolver = aLookup()
+    for (const person of people)
+      resolver.state.of.set(person.id, { keys: [aKey(`APKA${person.name}`)] })
+    for (const person of people) await resolver.lookup.of(person)
+    await resolver.clock.advance(31_000)
+    return resolver
+  }
+  const countKeys = async ({ lookup }: ReturnType<typeof aLookup>) => {
+    let count = 0
+    for (const person of people) {
+      const answer = await lookup.of(person)
+      if (answer.status === 'success') count += answer.keys.length
+    }
+    return count
+  }
+
+  it('of one person acts at once', async () => {
+    const { lookup, state } = await start()
+    state.of.set(people[0]?.id ?? '', { keys: [] })
+    expect(await lookup.of(alice)).toMatchObject({ keys: [], stale: false })
+  })
+
+  it('of most people at once is not believed before a second reading', async () => {
+    const resolver = await start()
+    const { state, lookup, clock, lines } = resolver
+    for (const person of people) state.of.set(person.id, { keys: [] })
+    expect(await countKeys(resolver)).toBe(4)
+    expect(lookup.stats().doubted).toBe(4)
+    expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
+    await clock.advance(10_000)
+    expect(await countKeys(resolver)).toBe(4)
+    await clock.advance(31_000)
+    expect(await countKeys(resolver)).toBe(0)
+    expect(lookup.stats().doubted).toBe(0)
+  })
+
+  it('is forgotten when the keys are there again', async () => {
+    const resolver = await start()
+    const { state, lookup, clock } = resolver
+    const sound = new Map(state.of)
+    for (const person of people) state.of.set(person.id, { keys: [] })
+    await countKeys(resolver)
+    for (const [id, had] of sound) state.of.set(id, had)
+    await clock.advance(31_000)
+    await clock.advance(31_000)
+    expect(await countKeys(resolver)).toBe(6)
+    expect(lookup.stats().doubted).toBe(0)
+  })
+
+  it('is taken on an administrator’s word', async () => {
+    const resolver = await start()
+    const { state, lookup } = resolver
+    for (const person of people) state.of.set(person.id, { keys: [] })
+    await countKeys(resolver)
+    lookup.expire()
+    lookup.confirm()
+    expect(await countKeys(resolver)).toBe(0)
   })
 })

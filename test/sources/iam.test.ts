@@ -94,7 +94,70 @@ describe('keys', () => {
   })
 })
 
+describe('the parts of what a person has', () => {
+  const credentialsOf = async (each: Source) => {
+    const { users } = await read(each, 'developers')
+    const [alice] = users
+    if (alice === undefined) throw new Error('no alice')
+    return each.fetchCredentials(alice, signal)
+  }
+
+  it('are believed one by one, and a denied one says what to allow', async () => {
+    server.uploadKey('alice', 'ssh-rsa AAAA one')
+    server.setFault('ListUserTags', 'denied')
+    const { keys, unread } = await credentialsOf(source)
+    expect(keys).toMatchObject([{ body: 'ssh-rsa AAAA one' }])
+    expect(unread).toMatchObject([
+      {
+        part: 'tags',
+        code: 'source_denied',
+        message: expect.stringContaining('iam:ListUserTags on user alice') as string,
+        hint: expect.stringContaining('allow iam:ListUserTags') as string,
+      },
+    ])
+  })
+
+  it('that hang do not hold up the ones that answered', async () => {
+    server.uploadKey('alice', 'ssh-rsa AAAA one')
+    server.setFault('ListUserTags', 'hang')
+    const startedAt = performance.now()
+    const { keys, unread } = await credentialsOf(source)
+    expect(performance.now() - startedAt).toBeLessThan(4_500)
+    expect(keys).toHaveLength(1)
+    expect(unread).toMatchObject([{ part: 'tags', code: 'source_timeout' }])
+  })
+
+  it('fail together when none can be read', async () => {
+    const { users } = await read(source, 'developers')
+    const [alice] = users
+    if (alice === undefined) throw new Error('no alice')
+    server.setFault('*', 'denied')
+    await expect(source.fetchCredentials(alice, signal)).rejects.toMatchObject({
+      code: 'source_denied',
+    })
+  })
+})
+
 describe('assume_role', () => {
+  it('tells when something else answers in the place of STS', async () => {
+    process.env['AWS_ENDPOINT_URL_STS'] = server.url
+    server.setFault('AssumeRole', 'page')
+    const role = createIamSource({
+      endpoint: server.url,
+      assumeRole: 'arn:aws:iam::123456789012:role/iamlogin',
+      keyTags: false,
+      userTags: false,
+      mfa: false,
+      bodies: new Map(),
+    })
+    await expect(read(role, 'developers')).rejects.toMatchObject({
+      code: 'source_foreign_answer',
+      message: expect.stringContaining('no answer of sts:AssumeRole') as string,
+    })
+    delete process.env['AWS_ENDPOINT_URL_STS']
+    await role.close()
+  })
+
   it('takes the role once, with the external id, and reads with its keys', async () => {
     process.env['AWS_ENDPOINT_URL_STS'] = server.url
     const role = createIamSource({
