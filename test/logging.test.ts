@@ -39,6 +39,7 @@ const events: { readonly [Action in AuditEvent['action']]: AuditEvent & { action
   'session-close': { at, action: 'session-close', ...session, durationMs: 5 },
   sudo: { at, action: 'sudo', ...session },
   'access-lost': { at, action: 'access-lost', subject, reason: 'left', sessions: 'terminated' },
+  'user-renamed': { at, action: 'user-renamed', subject, previousName: 'al', reason: 'renamed' },
   'directory-changed': {
     at,
     action: 'directory-changed',

@@ -20,6 +20,7 @@ const kinds: Readonly<Record<AuditEvent['action'], Kind>> = {
   'session-close': { category: ['session'], type: ['end'], outcome: 'success' },
   sudo: { category: ['iam', 'session'], type: ['start'], outcome: 'success' },
   'access-lost': { category: ['iam'], type: ['user', 'deletion'], outcome: 'success' },
+  'user-renamed': { category: ['iam'], type: ['user', 'change'], outcome: 'success' },
   'directory-changed': { category: ['iam'], type: ['change'], outcome: 'success' },
   'source-failing': { category: ['network'], type: ['error'], outcome: 'failure' },
   'source-recovered': { category: ['network'], type: ['info'], outcome: 'success' },
@@ -80,6 +81,8 @@ function sentence(event: AuditEvent): string {
       return `${event.subject.linuxUser}: ${event.action} ${event.door.service} from ${event.door.rhost || 'this host'}`
     case 'access-lost':
       return `${event.subject.linuxUser}: ${event.action}: ${event.reason}; sessions ${event.sessions}`
+    case 'user-renamed':
+      return `${event.subject.linuxUser}: ${event.action} from ${event.previousName}: ${event.reason}`
     case 'directory-changed':
       return `directory changed: added ${event.added.join(', ') || 'nobody'}, removed ${event.removed.join(', ') || 'nobody'}`
     case 'source-failing':
@@ -141,6 +144,7 @@ export function toEcs(event: AuditEvent, host: AuditHost): EcsDocument {
       ...('session' in event ? { session: event.session } : {}),
       ...('stale' in event ? { stale: event.stale } : {}),
       ...(event.action === 'access-lost' ? { sessions: event.sessions } : {}),
+      ...(event.action === 'user-renamed' ? { previous_name: event.previousName } : {}),
       ...(event.action === 'directory-changed'
         ? { added: event.added, removed: event.removed, users: event.users, groups: event.groups }
         : {}),

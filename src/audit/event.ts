@@ -70,6 +70,13 @@ export type AuditEvent = At &
         readonly sessions: 'terminated' | 'kept' | 'none' | 'failed'
       }
     | {
+        readonly action: 'user-renamed'
+        readonly subject: AuditSubject
+        /** The Linux name before. */
+        readonly previousName: string
+        readonly reason: string
+      }
+    | {
         readonly action: 'directory-changed'
         readonly added: readonly string[]
         readonly removed: readonly string[]

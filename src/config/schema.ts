@@ -89,6 +89,7 @@ export const notifiableEvents = [
   'session-close',
   'sudo',
   'access-lost',
+  'user-renamed',
   'directory-changed',
   'source-failing',
   'source-recovered',

@@ -2,6 +2,7 @@
 // The order of the input never matters: records are sorted by age first, so the older one wins.
 import { memberSteps, sharedPeople } from './access.ts'
 import { chooseHome, chooseShell } from './home.ts'
+import { createHomes } from './homes.ts'
 import { createIdSpace, inRange, type IdSpace } from './ids.ts'
 import { finish, pace, sortSteps, type Steps } from './steps.ts'
 import { linuxName, systemOwner } from './username.ts'
@@ -168,6 +169,7 @@ type Making = {
   readonly local: HostAccounts
   readonly taken: Names['taken']
   readonly space: IdSpace
+  readonly homes: ReturnType<typeof createHomes>
   readonly refused: Refusal[]
   readonly notices: Notice[]
 }
@@ -176,7 +178,7 @@ function makeAccount(
   { record: user, name }: Named<SourceUser>,
   context: Making,
 ): Account | Refusal {
-  const { rules, local, taken, space, notices } = context
+  const { rules, local, taken, space, homes, notices } = context
   const wanted = user.overrides?.uid
   if (wanted !== undefined && !inRange(wanted, rules.ids))
     return refuse(
@@ -187,18 +189,22 @@ function makeAccount(
     )
   if (wanted !== undefined && !space.take(wanted))
     return refuse(user, 'user', 'id-clash', `iamlogin:uid ${wanted} is somebody else's`)
+  const uid = wanted ?? space.give(user.id)
   const isOthers = (component: string): boolean => {
     const owner = taken.get(component.toLowerCase())
-    return local.users.has(component) || (owner !== undefined && owner.record !== user)
+    return (
+      local.users.has(component) ||
+      homes.isKeptForAnother(component, user.id) ||
+      (owner !== undefined && owner.record !== user)
+    )
   }
-  const home = chooseHome(name, user.overrides, { rules, isOthers })
+  const home = chooseHome(homes.wordFor(user.id, name, uid), user.overrides, { rules, isOthers })
   const shell = chooseShell(user.overrides, rules, local.shells)
   const about = { kind: 'user', id: user.id, name: user.name } as const
   if (home.refused !== undefined)
     notices.push({ ...about, code: 'home-refused', reason: home.refused })
   if (shell.refused !== undefined)
     notices.push({ ...about, code: 'shell-refused', reason: shell.refused })
-  const uid = wanted ?? space.give(user.id)
   const gecos = gecosOf(user)
   return { user, passwd: { name, uid, gid: uid, gecos, dir: home.value, shell: shell.value } }
 }
@@ -277,7 +283,8 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
     }
   const space = createIdSpace(rules.ids, living, local.ids)
   const sudoGid = space.give(sudoGroupId)
-  const making = { rules, local, taken: names.taken, space, refused, notices }
+  const homes = createHomes(pins.homes ?? {})
+  const making = { rules, local, taken: names.taken, space, homes, refused, notices }
   const accounts = yield* makeAccounts(names.users, making)
 
   const nameById = new Map<string, string>()
@@ -310,13 +317,18 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
   const uids = accounts
     .filter(({ user }) => user.overrides?.uid === undefined)
     .map(({ user, passwd }) => [user.id, passwd.uid] as const)
+  const words = homes.words()
   return {
     accounts,
     groups: linuxGroups,
     refused,
     notices,
     shared: sharedPeople(source, rules),
-    pins: { uids: yield* addPins(pins.uids, uids), gids: yield* addPins(pins.gids, gids) },
+    pins: {
+      uids: yield* addPins(pins.uids, uids),
+      gids: yield* addPins(pins.gids, gids),
+      ...(Object.keys(words).length === 0 ? {} : { homes: words }),
+    },
   }
 }
 

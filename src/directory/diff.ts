@@ -12,34 +12,40 @@ import type {
 export type DirectoryDiff = {
   readonly added: readonly Account[]
   readonly removed: readonly Account[]
+  /** The same person and uid by another Linux name; `name` is the one before. */
+  readonly renamed: readonly { readonly account: Account; readonly name: string }[]
 }
 
-function* missingFrom(
-  accounts: readonly Account[],
-  others: readonly Account[],
-): Steps<readonly Account[]> {
+function* byId(accounts: readonly Account[]): Steps<ReadonlyMap<string, Account>> {
   const known = new Map<string, Account>()
   const due = pace()
-  for (const other of others) {
-    known.set(other.user.id, other)
-    if (due()) yield
-  }
-  const missing: Account[] = []
   for (const account of accounts) {
-    const other = known.get(account.user.id)?.passwd
-    const { name, uid } = account.passwd
-    if (other?.name !== name || other.uid !== uid) missing.push(account)
+    known.set(account.user.id, account)
     if (due()) yield
   }
-  return missing
+  return known
 }
 
-/** Accounts that came and went, compared by immutable id; a changed name or uid did both. */
+/** Accounts that came, went and were renamed, compared by immutable id; a changed uid came and went. */
 export function* diffSteps(before: Directory, after: Directory): Steps<DirectoryDiff> {
-  return {
-    added: yield* missingFrom(after.accounts, before.accounts),
-    removed: yield* missingFrom(before.accounts, after.accounts),
+  const known = yield* byId(before.accounts)
+  const added: Account[] = []
+  const removed: Account[] = []
+  const renamed: { account: Account; name: string }[] = []
+  const due = pace()
+  for (const account of after.accounts) {
+    const old = known.get(account.user.id)
+    if (old?.passwd.uid !== account.passwd.uid) added.push(account)
+    else if (old.passwd.name !== account.passwd.name)
+      renamed.push({ account, name: old.passwd.name })
+    if (due()) yield
   }
+  const present = yield* byId(after.accounts)
+  for (const account of before.accounts) {
+    if (present.get(account.user.id)?.passwd.uid !== account.passwd.uid) removed.push(account)
+    if (due()) yield
+  }
+  return { added, removed, renamed }
 }
 
 function sameUser(a: SourceUser, b: SourceUser): boolean {

@@ -112,6 +112,8 @@ export type SourceCredentials = {
 export type Pins = {
   readonly uids: Readonly<Record<string, number>>
   readonly gids: Readonly<Record<string, number>>
+  /** What stands for `%u` in the home of those whose home is not named after them: homes.ts. */
+  readonly homes?: Readonly<Record<string, string>>
 }
 
 /** The names and ids of the host's own /etc/passwd and /etc/group. */

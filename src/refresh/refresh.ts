@@ -4,6 +4,7 @@ import type { Audit } from '../audit/event.ts'
 import { queriedGroups } from '../directory/access.ts'
 import { buildSteps } from '../directory/build.ts'
 import { diffSteps, sameSourceSteps } from '../directory/diff.ts'
+import { keepHomesSteps } from '../directory/homes.ts'
 import { indexSteps } from '../directory/lookup.ts'
 import { confirms, lossSteps, type Loss } from '../directory/sanity.ts'
 import type {
@@ -129,7 +130,9 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     readAt: Moment,
   ): Promise<void> => {
     const local = deps.local()
-    const directory = await deps.work(buildSteps({ source: fetched, rules, local, pins }))
+    const before = store.current()?.directory.accounts ?? []
+    const given = await deps.work(keepHomesSteps(pins, before, fetched.users))
+    const directory = await deps.work(buildSteps({ source: fetched, rules, local, pins: given }))
     const index = await deps.work(indexSteps(directory))
     pins = directory.pins
     const told = new Set(store.current()?.directory.notices.map(({ reason }) => reason))
@@ -185,7 +188,19 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     await save(readAt, fetched)
     const now = store.current()
     if (before === undefined || now === undefined) return
-    const { added, removed } = await deps.work(diffSteps(before.directory, now.directory))
+    const { added, removed, renamed } = await deps.work(diffSteps(before.directory, now.directory))
+    for (const { account, name } of renamed)
+      deps.audit({
+        action: 'user-renamed',
+        at: readAt.wall,
+        subject: {
+          linuxUser: account.passwd.name,
+          uid: account.passwd.uid,
+          person: account.user,
+        },
+        previousName: name,
+        reason: `renamed in the source; uid ${account.passwd.uid} and home ${account.passwd.dir} stay`,
+      })
     if (added.length + removed.length === 0) return
     deps.audit({
       action: 'directory-changed',

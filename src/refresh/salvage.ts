@@ -12,13 +12,21 @@ function nameOf({ arn, passwd }: SnapshotPerson): string {
   return name === '' ? passwd.name : name
 }
 
+/** What stood for `%u` in a home that is not named after the person; undefined where none did. */
+function wordOf({ passwd }: SnapshotPerson, { home }: DirectoryRules): string | undefined {
+  const [before = '', after = '', ...more] = home.split('%u')
+  const { dir, name } = passwd
+  if (more.length > 0 || !dir.startsWith(before) || !dir.endsWith(after)) return undefined
+  const word = dir.slice(before.length, dir.length - after.length)
+  return word === name || word === '' || word.includes('/') ? undefined : word
+}
+
 /** What differs from the rules' result was the source's choice. */
 function userOf(person: SnapshotPerson, age: number, rules: DirectoryRules): SourceUser {
   const { passwd, id, arn } = person
   const name = nameOf(person)
   const overrides = {
     ...(passwd.gecos === name ? {} : { gecos: passwd.gecos }),
-    ...(passwd.dir === rules.home.replaceAll('%u', passwd.name) ? {} : { dir: passwd.dir }),
     ...(passwd.shell === rules.shell ? {} : { shell: passwd.shell }),
   }
   const user = { id, name, arn, createdAt: age }
@@ -42,6 +50,12 @@ export function salvageDirectory(content: SnapshotContent, rules: DirectoryRules
     return [{ id: `directory.db:${name}`, name, arn: '', createdAt: 0, memberIds }]
   })
   const sudo = gids.get(sudoGroupName)
+  const homes = Object.fromEntries(
+    content.people.flatMap((person) => {
+      const word = wordOf(person, rules)
+      return word === undefined ? [] : [[person.id, word]]
+    }),
+  )
   return {
     readAt: content.readAt,
     pins: {
@@ -56,6 +70,7 @@ export function salvageDirectory(content: SnapshotContent, rules: DirectoryRules
         ),
         ...(sudo === undefined ? {} : { [sudoGroupId]: sudo.gid }),
       },
+      ...(Object.keys(homes).length === 0 ? {} : { homes }),
     },
     source: {
       complete: false,

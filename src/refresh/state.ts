@@ -17,7 +17,7 @@ const stateSchema = z.object({
   /** Which source it was read from; files of older versions do not tell. */
   origin: z.string().exactOptional(),
   readAt: z.number(),
-  pins: z.object({ uids: ids, gids: ids }),
+  pins: z.object({ uids: ids, gids: ids, homes: z.record(z.string(), z.string()).exactOptional() }),
   source: z.object({
     complete: z.boolean(),
     users: z.array(
@@ -110,12 +110,13 @@ function* pinSteps(pins: Readonly<Record<string, number>>): Steps<string> {
 export function* stateSteps({ readAt, pins, source }: SavedDirectory, origin = ''): Steps<string> {
   const uids = yield* pinSteps(pins.uids)
   const gids = yield* pinSteps(pins.gids)
+  const homes = pins.homes === undefined ? '' : `,"homes":${JSON.stringify(pins.homes)}`
   const users = yield* listSteps(source.users)
   const groups = yield* listSteps(source.groups)
   const unread = source.unread === undefined ? '' : `,"unread":${JSON.stringify(source.unread)}`
   const kept =
     source.keptUserIds === undefined ? '' : `,"keptUserIds":${yield* listSteps(source.keptUserIds)}`
-  return `{"version":1,"origin":${JSON.stringify(origin)},"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}${unread}${kept}}}`
+  return `{"version":1,"origin":${JSON.stringify(origin)},"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}${homes}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}${unread}${kept}}}`
 }
 
 /** Who exists by a saved directory, and who is in which group. */

@@ -34,16 +34,19 @@ describe('diffSteps', () => {
   const build = (users: readonly SourceUser[]) =>
     buildDirectory({ source: aSource(users), rules: someRules(), local: noLocal, pins: noPins })
 
-  it('names who came, who went, and who changed the name as both', () => {
+  it('names who came, who went, and who changed the name', () => {
     const before = build(['alice', 'bob', 'carol'].map((name) => aUser({ name })))
     const after = build([
       aUser({ name: 'alice' }),
       aUser({ name: 'robert', id: 'AIDAbob' }),
       aUser({ name: 'dave' }),
     ])
-    const { added, removed } = finish(diffSteps(before, after))
-    expect(added.map(({ passwd }) => passwd.name).toSorted()).toEqual(['dave', 'robert'])
-    expect(removed.map(({ passwd }) => passwd.name).toSorted()).toEqual(['bob', 'carol'])
+    const { added, removed, renamed } = finish(diffSteps(before, after))
+    expect(added.map(({ passwd }) => passwd.name).toSorted()).toEqual(['dave'])
+    expect(removed.map(({ passwd }) => passwd.name).toSorted()).toEqual(['carol'])
+    expect(renamed.map(({ account, name }) => [name, account.passwd.name])).toEqual([
+      ['bob', 'robert'],
+    ])
   })
 })
 

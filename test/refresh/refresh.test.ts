@@ -19,6 +19,7 @@ import {
   aUser,
   collectingLog,
   noLocal,
+  noPins,
   someRules,
   type LogLine,
 } from '../support/builders.ts'
@@ -122,6 +123,32 @@ describe('createRefresher', () => {
     expect(await read).toMatchObject({ ok: false })
     expect(store.current()).toBeUndefined()
     expect(events).toEqual([])
+  })
+
+  it('tells a rename as one event, and keeps uid and home, over restarts too', async () => {
+    const alice = aUser({ name: 'alice' })
+    const first = aResolver(aSource([alice]))
+    await first.refresher.readNow()
+    const uid = first.store.current()?.index.accountByName('alice')?.passwd.uid
+    const alicia = { ...alice, name: 'alicia' }
+    const second = aResolver(aSource([alicia]))
+    await second.refresher.restore(
+      first.saved.at(-1) ?? { readAt: 0, pins: noPins, source: aSource([]) },
+    )
+    await second.refresher.readNow()
+    expect(second.events).toMatchObject([
+      { action: 'user-renamed', previousName: 'alice', subject: { linuxUser: 'alicia', uid } },
+    ])
+    expect(second.store.current()?.directory.accounts.map(({ passwd }) => passwd)).toMatchObject([
+      { name: 'alicia', uid, dir: '/home/alice' },
+    ])
+    const third = aResolver(aSource([alicia]))
+    await third.refresher.restore(
+      second.saved.at(-1) ?? { readAt: 0, pins: noPins, source: aSource([]) },
+    )
+    await third.refresher.readNow()
+    expect(third.store.current()?.index.accountByName('alicia')?.passwd.dir).toBe('/home/alice')
+    expect(third.events).toEqual([])
   })
 
   it('reads at the start and then each refresh', async () => {

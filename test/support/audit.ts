@@ -78,6 +78,13 @@ export const eventsOf: Readonly<Record<AuditEvent['action'], fc.Arbitrary<AuditE
     reason: text,
     sessions: fc.constantFrom('terminated', 'kept', 'none', 'failed'),
   }),
+  'user-renamed': fc.record({
+    action: fc.constant('user-renamed' as const),
+    at,
+    subject,
+    previousName: name,
+    reason: text,
+  }),
   'directory-changed': fc.record({
     action: fc.constant('directory-changed' as const),
     at,
