@@ -113,7 +113,10 @@ export const configSchema = z.strictObject({
           '2 to 1224 characters of [\\w+=,.@:/-]',
           /^[\w+=,.@:/-]{2,1224}$/,
         ).optional(),
-        region: text('an AWS region such as "eu-west-1"', /^[a-z]{2}(-[a-z]+)+-\d$/).optional(),
+        region: text(
+          'an AWS region such as "eu-west-1"',
+          /^[a-z]{2,6}(-[a-z]+)+-\d{1,2}$/,
+        ).optional(),
         endpoint: url.optional(),
         path: path.default('/etc/iamlogin/directory.toml'),
       },

@@ -1,5 +1,7 @@
 // Publishes an event to an SNS topic.
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns'
+import { answerGate } from '../sources/answer.ts'
+import { snsService } from '../sources/answer-shapes.ts'
 import type { Send } from './notifier.ts'
 
 /** @param deps.endpoint for emulators and PrivateLink */
@@ -14,6 +16,8 @@ export function createSns(deps: {
     maxAttempts: 1,
     ...(deps.endpoint === undefined ? {} : { endpoint: deps.endpoint }),
   })
+  // A page of somebody else's is no delivery.
+  client.middlewareStack.use(answerGate(snsService))
   return async ({ id, event, body }, signal) => {
     const user = 'subject' in event ? event.subject.linuxUser : ''
     await client.send(

@@ -5,10 +5,10 @@ import { z } from 'zod'
 import type { Cloud } from '../directory/types.ts'
 
 const document = z.object({
-  accountId: z.string(),
-  instanceId: z.string(),
-  region: z.string(),
-  availabilityZone: z.string(),
+  accountId: z.string().regex(/^\d{12}$/),
+  instanceId: z.string().regex(/^m?i-[\da-f]{1,32}$/),
+  region: z.string().regex(/^[a-z\d-]{1,32}$/),
+  availabilityZone: z.string().regex(/^[a-z\d-]{1,48}$/),
 })
 
 /** Undefined where there is no instance metadata: off EC2, or switched off. */

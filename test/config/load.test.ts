@@ -110,6 +110,14 @@ describe('loadConfig', () => {
     expect(errorOf('[source]\nrefresh = "60s"\n').message).toContain('access.groups')
   })
 
+  it.each(['eu-west-1', 'us-gov-west-1', 'cn-north-1', 'eusc-de-east-1', 'us-isob-east-1'])(
+    'takes the region %s',
+    (region) => {
+      put('iamlogin.toml', `[source]\nregion = "${region}"\n[access]\ngroups = ["a"]\n`)
+      expect(loadConfig(main()).config.source).toMatchObject({ region })
+    },
+  )
+
   it('refuses keys of another kind of source', () => {
     expect(
       errorOf('[source]\nkind = "file"\nregion = "eu-west-1"\n[access]\ngroups=["a"]\n').message,

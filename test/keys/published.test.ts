@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { finish } from '../../src/directory/steps.ts'
-import type { SourceKey } from '../../src/directory/types.ts'
+import type { SourceKey, UnreadPart } from '../../src/directory/types.ts'
 import { FormatError } from '../../src/errors.ts'
 import { decodeKnownKeys, opensMore } from '../../src/keys/known-keys.ts'
 import { publishedSteps, type PublishedInput } from '../../src/keys/published.ts'
@@ -189,6 +189,31 @@ describe('publishedSteps', () => {
     ]
     const accounts = published({ people, requireMfa: true }).map(({ account }) => account)
     expect(accounts).toEqual(['alice'])
+  })
+
+  it('lets keys of a part that could not be read serve no longer than since it was', () => {
+    const { credentials } = known(alice.id, [
+      {},
+      { id: 'tag:iamlogin:ssh-key', origin: 'tag', body: other },
+    ])
+    const unread = (part: 'tags' | 'mfa', lastReadAt?: number) => ({
+      ...{ part, code: 'source_denied', message: 'm', hint: 'h' },
+      ...(lastReadAt === undefined ? {} : { lastReadAt }),
+    })
+    const untilOf = (parts: readonly UnreadPart[]) =>
+      published({
+        requireMfa: true,
+        people: [
+          {
+            id: alice.id,
+            fetchedAt: now,
+            credentials: { ...credentials, mfa: true, unread: parts },
+          },
+        ],
+      })[0]?.keys.map(({ until }) => until - now - offlineMs)
+    expect(untilOf([unread('tags', now - 5_000)])).toEqual([0, -5_000])
+    expect(untilOf([unread('mfa', now - 5_000)])).toEqual([-5_000, -5_000])
+    expect(untilOf([unread('tags')])).toEqual([0])
   })
 
   it('lets a key serve no longer than keys.max_age', () => {

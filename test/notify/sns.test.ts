@@ -150,9 +150,9 @@ describe('createSns', () => {
   let server: Server
   let endpoint = ''
   let requests: { readonly fields: URLSearchParams; readonly authorization: string }[] = []
-  let answers: (number | 'none')[] = []
+  let answers: (number | 'none' | 'page')[] = []
   const taken =
-    '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>'
+    '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></PublishResponse>'
   const refused =
     '<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>no</Message></Error></ErrorResponse>'
 
@@ -165,8 +165,8 @@ describe('createSns', () => {
         requests.push({ fields: new URLSearchParams(body), authorization })
         const answer = answers.shift() ?? 200
         if (answer === 'none') return
-        response.writeHead(answer, { 'content-type': 'text/xml' })
-        response.end(answer === 200 ? taken : refused)
+        response.writeHead(answer === 'page' ? 200 : answer, { 'content-type': 'text/xml' })
+        response.end(answer === 200 ? taken : answer === 'page' ? '<html></html>' : refused)
       })
     })
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
@@ -211,6 +211,13 @@ describe('createSns', () => {
     const event = aLoss({ ...alicesSubject, linuxUser: 'x'.repeat(200) })
     await createSns({ topic: topicArn('t'), endpoint })({ ...delivery, event }, never)
     expect(requests[0]?.fields.get('Subject')).toHaveLength(100)
+  })
+
+  it('takes no page for a delivery', async () => {
+    answers = ['page']
+    await expect(createSns({ topic: topicArn('t'), endpoint })(delivery, never)).rejects.toThrow(
+      'no answer of sns:Publish: a document <html>',
+    )
   })
 
   it('leaves tries to the notifier: one request for one try, whatever comes of it', async () => {

@@ -1,5 +1,6 @@
 // The IAM source over the real SDK: what it costs, and what it says when AWS says no.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { toSourceError } from '../../src/sources/iam-errors.ts'
 import { createIamSource } from '../../src/sources/iam.ts'
 import type { Source } from '../../src/sources/source.ts'
 import { startIamServer, type Fault, type IamServer } from '../support/iam-server.ts'
@@ -259,6 +260,20 @@ describe('errors', () => {
     })
     await expect(read(dead, 'developers')).rejects.toMatchObject({ code: 'source_unreachable' })
     await dead.close()
+  })
+
+  it('name the host and the region of an endpoint that does not resolve', () => {
+    const error = Object.assign(new Error('getaddrinfo ENOTFOUND'), {
+      code: 'ENOTFOUND',
+      hostname: 'sts.eu-wst-9.amazonaws.com',
+    })
+    const asked = { action: 'iam:GetGroup', resource: 'group developers' }
+    expect(toSourceError(error, 'reading group developers', asked)).toMatchObject({
+      code: 'source_unreachable',
+      message:
+        'reading group developers: the host name sts.eu-wst-9.amazonaws.com does not resolve (ENOTFOUND, region eu-wst-9)',
+      hint: expect.stringContaining('source.region = "eu-wst-9"') as string,
+    })
   })
 
   it('name a group that IAM does not have', async () => {

@@ -18,7 +18,7 @@ const state = {
   metadata: new Map<string, string>(),
   tags: new Map<string, string>(),
   asked: [] as string[],
-  ec2: 'well' as 'well' | 'denied',
+  ec2: 'well' as 'well' | 'denied' | 'page' | 'other' | 'endless',
 }
 
 async function answer(request: IncomingMessage): Promise<readonly [number, string]> {
@@ -37,8 +37,17 @@ async function answer(request: IncomingMessage): Promise<readonly [number, strin
         '<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>',
       ]
     const value = state.tags.get(query.get('Filter.2.Value.1') ?? '')
-    const item = value === undefined ? '' : `<item><key>k</key><value>${value}</value></item>`
-    return [200, `<DescribeTagsResponse><tagSet>${item}</tagSet></DescribeTagsResponse>`]
+    if (state.ec2 === 'page') return [200, '<html><body>sign in</body></html>']
+    const owner = state.ec2 === 'other' ? 'i-0ff' : 'i-0abc'
+    const item =
+      value === undefined
+        ? ''
+        : `<item><resourceId>${owner}</resourceId><resourceType>instance</resourceType><key>${query.get('Filter.2.Value.1') ?? ''}</key><value>${value}</value></item>`
+    const more = state.ec2 === 'endless' ? '<nextToken>more</nextToken>' : ''
+    return [
+      200,
+      `<DescribeTagsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><tagSet>${more === '' ? item : ''}</tagSet>${more}</DescribeTagsResponse>`,
+    ]
   }
   if (request.headers['x-aws-ec2-metadata-token'] !== token) return [401, 'no token']
   state.asked.push(url)
@@ -100,6 +109,18 @@ describe('readInstanceIdentity', () => {
       () => state.metadata.set('/latest/dynamic/instance-identity/document', '{}'),
     ],
     [
+      'a page is in its place',
+      () => state.metadata.set('/latest/dynamic/instance-identity/document', '<html></html>'),
+    ],
+    [
+      'its fields are none',
+      () =>
+        state.metadata.set(
+          '/latest/dynamic/instance-identity/document',
+          JSON.stringify({ ...identity, instanceId: '<html>' }),
+        ),
+    ],
+    [
       'there is no document',
       () => {
         state.metadata.clear()
@@ -134,6 +155,41 @@ describe('readInstanceTag', () => {
       code: 'source_denied',
       hint: expect.stringContaining('ec2:DescribeTags') as string,
     })
+  })
+
+  it.each([
+    ['a page', '<html><body>sign in</body></html>'],
+    ['an empty body', ''],
+  ])('asks EC2 when the metadata answers with %s', async (_what, page) => {
+    state.metadata.set('/latest/meta-data/tags/instance/iamlogin:groups', page)
+    state.tags.set('iamlogin:groups', 'developers')
+    expect(await ask()).toEqual(['developers'])
+  })
+
+  it('takes an empty value when the metadata lists the tag', async () => {
+    state.metadata.set('/latest/meta-data/tags/instance/iamlogin:groups', '')
+    state.metadata.set('/latest/meta-data/tags/instance', 'Name\niamlogin:groups')
+    state.ec2 = 'denied'
+    expect(await ask()).toEqual([])
+  })
+
+  it.each(['page', 'other', 'endless'] as const)(
+    'fails when EC2 answers with another document: %s',
+    async (ec2) => {
+      state.tags.set('iamlogin:groups', 'developers')
+      state.ec2 = ec2
+      await expect(ask()).rejects.toMatchObject({ code: 'source_foreign_answer' })
+    },
+  )
+
+  it('fails when the metadata’s region is a page', async () => {
+    state.metadata.set('/latest/meta-data/placement/region', '<html></html>')
+    await expect(ask()).rejects.toMatchObject({ code: 'source_foreign_answer' })
+  })
+
+  it('fails when the value is no list of groups', async () => {
+    state.tags.set('iamlogin:groups', 'developers; $(reboot)')
+    await expect(ask()).rejects.toMatchObject({ code: 'source_malformed' })
   })
 
   it('says what to do off EC2', async () => {
