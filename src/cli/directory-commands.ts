@@ -65,6 +65,7 @@ function statusText(status: StatusDocument, now: number): string {
     ...owedLines(status.owedWrites, now),
     ...status.notices.map((sentence) => `notice     ${sentence}`),
     ...directory.refused.map((each) => `refused    ${each.kind} ${each.name}: ${each.reason}`),
+    ...directory.notices.map((each) => `note       ${each.kind} ${each.name}: ${each.reason}`),
   ].join('\n')
 }
 
@@ -128,7 +129,10 @@ export async function keys(ask: Ask, output: Output, user: string, now: number):
         })),
         `no valid key for ${user}`,
       ),
-      ...each.refused.map((refused) => `refused ${refused.id}: ${refused.reason}`),
+      ...each.refused.map(
+        (refused) =>
+          `refused ${refused.id}${refused.type === '' ? '' : ` (${refused.type})`}: ${refused.reason}`,
+      ),
       ...(each.stale ? ['the source cannot be asked: these are the last known keys'] : []),
     ].join('\n'),
   )
@@ -144,7 +148,9 @@ export async function explain(ask: Ask, output: Output, name: string): Promise<E
   print(output, document, (each) =>
     [
       ...each.steps.map((step) => `${marks[step.outcome]} ${step.rule}: ${step.found}`),
-      `${name} ${each.allowed ? 'can' : 'cannot'} log in here`,
+      each.allowed
+        ? `${name} can log in here as ${each.account ?? name}`
+        : `${name} cannot log in here`,
     ].join('\n'),
   )
   return document.allowed ? 0 : 1

@@ -58,6 +58,8 @@ export const statusDocument = z.object({
     readAt: z.number().nullable(),
     stale: z.boolean(),
     refused: z.array(refusal),
+    /** What of the people and groups here was not taken as the source says. */
+    notices: z.array(refusal),
   }),
   keys: z.object({
     hits: z.number(),
@@ -125,7 +127,7 @@ export const keysDocument = z.object({
       uploadedAt: z.number().nullable(),
     }),
   ),
-  refused: z.array(z.object({ id: z.string(), reason: z.string() })),
+  refused: z.array(z.object({ id: z.string(), type: z.string(), reason: z.string() })),
 })
 export type KeysDocument = z.infer<typeof keysDocument>
 
@@ -133,6 +135,8 @@ export type KeysDocument = z.infer<typeof keysDocument>
 export const explainDocument = z.object({
   name: z.string(),
   allowed: z.boolean(),
+  /** The Linux account that `allowed` is about; null where there is none. */
+  account: z.string().nullable(),
   steps: z.array(
     z.object({ rule: z.string(), outcome: z.enum(['pass', 'fail', 'info']), found: z.string() }),
   ),

@@ -1,8 +1,8 @@
 // What control.sock answers: one function a document, over what the daemon hands in.
-import type { DirectoryRules } from '../directory/types.ts'
-import { explainName } from '../directory/explain.ts'
+import { explainName, type ExplainStep } from '../directory/explain.ts'
+import type { Account } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
-import type { KeyLookup } from '../keys/lookup.ts'
+import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import { ageOf, type Clock } from '../platform/clock.ts'
 import type { MissResolver } from '../refresh/miss.ts'
 import type { Refresher } from '../refresh/refresh.ts'
@@ -67,6 +67,7 @@ export function statusOf(parts: ControlParts): StatusDocument {
       readAt: now?.readAt.wall ?? null,
       stale: now === undefined || ageOf(parts.clock, now.readAt) > parts.refreshMs * 3,
       refused: [...(now?.directory.refused ?? [])],
+      notices: [...(now?.directory.notices ?? [])],
     },
     keys: { ...parts.keys.stats(), problems: [...parts.keys.problems()] },
     misses: {
@@ -117,14 +118,25 @@ function keyRow(key: AuthorizedKey, owner: string): KeysDocument['keys'][number]
   }
 }
 
+/** As sshd would ask, by the Linux name; else by the name or the id in the source. */
+function accountOf(current: Current | undefined, name: string): Account | undefined {
+  if (current === undefined) return undefined
+  return (
+    current.index.accountByName(name) ??
+    current.directory.accounts.find(({ user }) => user.name === name) ??
+    current.index.accountById(name)
+  )
+}
+
 /** GET /keys/NAME; undefined for nobody of ours, a sentence when the source cannot be asked. */
 export async function keysOf(
   parts: ControlParts,
   name: string,
 ): Promise<KeysDocument | string | undefined> {
   const current = parts.store.current()
-  const account = current?.index.accountByName(name)
-  const people = account === undefined ? current?.directory.shared[name] : [account.user]
+  const shared = current?.directory.shared[name]
+  const account = shared === undefined ? accountOf(current, name) : undefined
+  const people = shared ?? (account === undefined ? undefined : [account.user])
   if (people === undefined) return undefined
   const keys: KeysDocument['keys'] = []
   const refused: KeysDocument['refused'] = []
@@ -136,7 +148,26 @@ export async function keysOf(
     keys.push(...answer.keys.map((key) => keyRow(key, person.name)))
     refused.push(...answer.refused)
   }
-  return { user: name, stale, keys, refused }
+  return { user: account?.passwd.name ?? name, stale, keys, refused }
+}
+
+/** Whether the keys of a person let them in, with each that does not. */
+function keySteps(answer: PersonKeys): readonly ExplainStep[] {
+  if (answer.status === 'unavail') return [{ rule: 'keys', outcome: 'fail', found: answer.reason }]
+  const { keys, refused } = answer
+  const whole = `${keys.length} valid of ${keys.length + refused.length}`
+  return [
+    {
+      rule: 'keys',
+      outcome: keys.length > 0 ? 'pass' : 'fail',
+      found: answer.stale ? `${whole}, the last known ones` : whole,
+    },
+    ...refused.map(({ id, type, reason }) => ({
+      rule: 'keys',
+      outcome: 'info' as const,
+      found: `key ${id}${type === '' ? '' : ` (${type})`} ${reason}`,
+    })),
+  ]
 }
 
 /** GET /explain/NAME */
@@ -146,38 +177,33 @@ export async function explainOf(parts: ControlParts, name: string): Promise<Expl
     return {
       name,
       allowed: false,
+      account: null,
       steps: [{ rule: 'directory', outcome: 'fail', found: 'not read yet' }],
     }
-  const rules: DirectoryRules = current.rules
-  const { source, directory, local } = current
+  const { source, directory, local, rules } = current
   const told = explainName(name, { source, directory, rules, local })
-  const steps = [...told.steps]
-  const account = directory.accounts.find(
-    ({ user, passwd }) => passwd.name === name || user.name === name,
-  )
-  if (account === undefined && !local.users.has(name)) {
-    const age = Math.round(ageOf(parts.clock, current.readAt) / 1000)
-    steps.push({
-      rule: 'directory',
-      outcome: 'info',
-      found: `read ${age} s ago; \`iamlogin refresh ${name}\` asks now`,
-    })
-  }
-  if (!told.allowed || account === undefined) return { name, allowed: told.allowed, steps }
-  const answer = await parts.keys.of(account.user)
-  const count = answer.status === 'success' ? answer.keys.length : 0
-  steps.push({
-    rule: 'keys',
-    outcome: count > 0 ? 'pass' : 'fail',
-    found:
-      answer.status === 'success'
-        ? `${count} valid of ${count + answer.refused.length}`
-        : answer.reason,
+  const steps: ExplainStep[] = [...told.steps]
+  const document = (allowed: boolean): ExplainDocument => ({
+    name,
+    allowed,
+    account: told.account ?? null,
+    steps,
   })
-  if (answer.status === 'success')
-    for (const each of answer.refused)
-      steps.push({ rule: 'keys', outcome: 'info', found: `${each.id}: ${each.reason}` })
-  return { name, allowed: count > 0, steps }
+  if (told.person === undefined) {
+    if (!local.users.has(name)) {
+      const age = Math.round(ageOf(parts.clock, current.readAt) / 1000)
+      steps.push({
+        rule: 'directory',
+        outcome: 'info',
+        found: `read ${age} s ago; \`iamlogin refresh ${name}\` asks now`,
+      })
+    }
+    return document(told.allowed)
+  }
+  if (!told.allowed) return document(false)
+  const answer = await parts.keys.of(told.person)
+  steps.push(...keySteps(answer))
+  return document(answer.status === 'success' && answer.keys.length > 0)
 }
 
 /** POST /refresh */

@@ -154,7 +154,10 @@ function* nameAll(
     if (flaw !== undefined) {
       refused.push(refuse(record, kind, flaw.code, flaw.reason))
     } else if (owner !== undefined) {
-      refused.push(refuse(record, kind, 'name-clash', clashReason(name, owner, candidate)))
+      refused.push({
+        ...refuse(record, kind, 'name-clash', clashReason(name, owner, candidate)),
+        ownerId: owner.record.id,
+      })
     } else {
       taken.set(name.toLowerCase(), candidate)
       if (kind === 'user') namedUsers.push({ record, name })

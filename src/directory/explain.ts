@@ -1,7 +1,14 @@
 // The rules of build.ts told step by step for one name: what `iamlogin explain` prints.
 import { membersOf } from './access.ts'
 import { linuxName } from './username.ts'
-import type { Directory, DirectoryRules, LocalAccounts, SourceDirectory } from './types.ts'
+import type {
+  Account,
+  Directory,
+  DirectoryRules,
+  LocalAccounts,
+  SourceDirectory,
+  SourceUser,
+} from './types.ts'
 
 export type ExplainStep = {
   readonly rule: string
@@ -9,76 +16,152 @@ export type ExplainStep = {
   readonly found: string
 }
 
-export type Explanation = { readonly allowed: boolean; readonly steps: readonly ExplainStep[] }
+export type Explanation = {
+  /** As far as the directory decides: keys are looked at elsewhere. */
+  readonly allowed: boolean
+  /** The Linux account that is meant: the person's, or a shared local one. */
+  readonly account: string | undefined
+  /** The one person that is meant; undefined for nobody, and for a local account. */
+  readonly person: SourceUser | undefined
+  readonly steps: readonly ExplainStep[]
+}
+
+type ExplainInput = {
+  readonly source: SourceDirectory
+  readonly directory: Directory
+  readonly rules: DirectoryRules
+  readonly local: LocalAccounts
+}
+
+/** Who is asked for: by id, by the exact name in the source, by Linux name; who would have it comes last. */
+function personOf(
+  name: string,
+  { source, directory, rules }: ExplainInput,
+): SourceUser | undefined {
+  return (
+    source.users.find((user) => user.id === name) ??
+    source.users.find((user) => user.name === name) ??
+    directory.accounts.find(({ passwd }) => passwd.name === name)?.user ??
+    source.users.find((user) => {
+      const mapped = linuxName(user.name, rules)
+      return mapped.ok && mapped.name === name
+    })
+  )
+}
+
+function explainLocal(name: string, { directory, local }: ExplainInput): Explanation | undefined {
+  if (!local.users.has(name)) return undefined
+  const steps: ExplainStep[] = [
+    { rule: 'local account', outcome: 'info', found: `"${name}" is in /etc/passwd` },
+  ]
+  const people = directory.shared[name]
+  if (people === undefined) return { allowed: false, account: name, person: undefined, steps }
+  const allowed = people.length > 0
+  steps.push({
+    rule: 'access.shared_accounts',
+    outcome: allowed ? 'pass' : 'fail',
+    found: allowed
+      ? `open to ${people.map((each) => each.name).join(', ')}`
+      : 'nobody is in its groups',
+  })
+  return { allowed, account: name, person: undefined, steps }
+}
+
+/** Groups of that name, and others who have, or wanted, the same one. */
+function neighbours(
+  name: string,
+  person: SourceUser | undefined,
+  { directory }: ExplainInput,
+): readonly ExplainStep[] {
+  const { accounts, refused, groups } = directory
+  const isPrivate = accounts.some(({ passwd }) => passwd.name === name)
+  const group = isPrivate ? undefined : groups.find((each) => each.name === name)
+  const owner = accounts.find(({ passwd }) => passwd.name === name)
+  return [
+    ...(group === undefined
+      ? []
+      : [{ rule: 'group', found: `"${name}" is a group here, gid ${group.gid}` }]),
+    ...refused
+      .filter((each) => each.kind === 'group' && each.name === name)
+      .map(({ reason }) => ({ rule: 'group', found: `refused: ${reason}` })),
+    ...(owner === undefined || owner.user === person
+      ? []
+      : [
+          {
+            rule: 'Linux account',
+            found: `${name} is IAM user ${owner.user.name} (${owner.user.id}), uid ${owner.passwd.uid}`,
+          },
+        ]),
+  ].map((step) => ({ ...step, outcome: 'info' as const }))
+}
+
+function explainAccount(
+  { user, passwd }: Account,
+  { directory }: ExplainInput,
+): readonly ExplainStep[] {
+  return [
+    { rule: 'ids', outcome: 'pass', found: `uid ${passwd.uid}, gid ${passwd.gid}` },
+    ...directory.notices
+      .filter((notice) => notice.kind === 'user' && notice.id === user.id)
+      .map(({ code, reason }) => ({ rule: code, outcome: 'info' as const, found: reason })),
+    ...directory.refused
+      .filter(({ ownerId }) => ownerId === user.id)
+      .map(({ kind, name, id }) => ({
+        rule: 'name-clash',
+        outcome: 'info' as const,
+        found: `${kind} ${name} (${id}) wanted the same name and is refused`,
+      })),
+  ]
+}
+
+function explainPerson(user: SourceUser, input: ExplainInput): Omit<Explanation, 'person'> {
+  const { source, directory, rules } = input
+  const listed = rules.groups.join(', ')
+  const steps: ExplainStep[] = [
+    { rule: 'known to the source', outcome: 'pass', found: `${user.name}, ${user.id}` },
+  ]
+  const refused = { allowed: false, account: undefined, steps }
+  if (!membersOf(source, rules.groups).has(user.id)) {
+    steps.push({ rule: 'access.groups', outcome: 'fail', found: `not a member of ${listed}` })
+    return refused
+  }
+  steps.push({ rule: 'access.groups', outcome: 'pass', found: `member of one of ${listed}` })
+  const refusal = directory.refused.find((each) => each.kind === 'user' && each.id === user.id)
+  const mapped = linuxName(user.name, rules)
+  if (!mapped.ok) {
+    steps.push({ rule: 'Linux name', outcome: 'fail', found: mapped.reason })
+    return refused
+  }
+  steps.push({ rule: 'Linux name', outcome: 'pass', found: mapped.name })
+  if (refusal !== undefined) {
+    steps.push({ rule: refusal.code, outcome: 'fail', found: refusal.reason })
+    return refused
+  }
+  const account = directory.accounts.find((each) => each.user.id === user.id)
+  if (account === undefined) return refused
+  steps.push(...explainAccount(account, input))
+  return { allowed: true, account: account.passwd.name, steps }
+}
 
 /** Tells why a source or Linux name can or cannot be a user here. */
-export function explainName(
-  name: string,
-  input: {
-    readonly source: SourceDirectory
-    readonly directory: Directory
-    readonly rules: DirectoryRules
-    readonly local: LocalAccounts
-  },
-): Explanation {
-  const { source, directory, rules, local } = input
-  const account = directory.accounts.find(
-    ({ user, passwd }) => passwd.name === name || user.name === name || user.id === name,
-  )
-  const user =
-    account?.user ??
-    source.users.find((each) => {
-      const mapped = linuxName(each.name, rules)
-      return each.name === name || each.id === name || (mapped.ok && mapped.name === name)
-    })
-  const steps: ExplainStep[] = []
-  const shared = directory.shared[name]
-  if (local.users.has(name)) {
-    steps.push({ rule: 'local account', outcome: 'info', found: `"${name}" is in /etc/passwd` })
-    if (shared !== undefined) {
-      const people = shared.map((each) => each.name).join(', ')
-      steps.push({
-        rule: 'access.shared_accounts',
-        outcome: shared.length > 0 ? 'pass' : 'fail',
-        found: shared.length > 0 ? `open to ${people}` : 'nobody is in its groups',
-      })
-      return { allowed: shared.length > 0, steps }
-    }
+export function explainName(name: string, input: ExplainInput): Explanation {
+  const local = explainLocal(name, input)
+  if (local !== undefined && input.directory.shared[name] !== undefined) return local
+  const before = local?.steps ?? []
+  const person = personOf(name, input)
+  const around = neighbours(name, person, input)
+  if (person === undefined) {
+    const steps: ExplainStep[] = [
+      ...before,
+      {
+        rule: 'known to the source',
+        outcome: 'fail',
+        found: `no user "${name}" in the groups that were read (${input.rules.groups.join(', ')})`,
+      },
+      ...around,
+    ]
+    return { allowed: false, account: local?.account, person: undefined, steps }
   }
-  if (user === undefined) {
-    steps.push({
-      rule: 'known to the source',
-      outcome: 'fail',
-      found: `no user "${name}" in the groups that were read (${rules.groups.join(', ')})`,
-    })
-    return { allowed: false, steps }
-  }
-  steps.push({ rule: 'known to the source', outcome: 'pass', found: `${user.name}, ${user.id}` })
-  const present = membersOf(source, rules.groups).has(user.id)
-  steps.push({
-    rule: 'access.groups',
-    outcome: present ? 'pass' : 'fail',
-    found: present
-      ? `member of one of ${rules.groups.join(', ')}`
-      : `in none of ${rules.groups.join(', ')}`,
-  })
-  if (!present) return { allowed: false, steps }
-  const mapped = linuxName(user.name, rules)
-  steps.push({
-    rule: 'Linux name',
-    outcome: mapped.ok ? 'pass' : 'fail',
-    found: mapped.ok ? mapped.name : mapped.reason,
-  })
-  const refusal = directory.refused.find((each) => each.kind === 'user' && each.id === user.id)
-  if (refusal !== undefined) {
-    if (mapped.ok) steps.push({ rule: refusal.code, outcome: 'fail', found: refusal.reason })
-    return { allowed: false, steps }
-  }
-  if (account === undefined) return { allowed: false, steps }
-  steps.push({
-    rule: 'ids',
-    outcome: 'pass',
-    found: `uid ${account.passwd.uid}, gid ${account.passwd.gid}`,
-  })
-  return { allowed: true, steps }
+  const told = explainPerson(person, input)
+  return { ...told, person, steps: [...before, ...told.steps, ...around] }
 }

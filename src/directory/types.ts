@@ -83,6 +83,8 @@ export type SourceKey = {
   readonly body: string
   /** Milliseconds since the epoch of the upload; undefined where the source does not tell. */
   readonly uploadedAt?: number
+  /** The person switched it off in IAM: known, listed, and never opens a door. */
+  readonly inactive?: true
 }
 
 /** Where what the door needs to know of one person comes from: each is believed by itself. */
@@ -168,10 +170,12 @@ export type Refusal = {
     | 'not-in-groups'
   /** One sentence for people. */
   readonly reason: string
+  /** Id of the record that has what this one wanted. */
+  readonly ownerId?: string
 }
 
 /** Something of a record that is here was not taken as the source or an earlier run says. */
-export type Notice = Omit<Refusal, 'code'> & {
+export type Notice = Omit<Refusal, 'code' | 'ownerId'> & {
   /** Stable word for scripts. */
   readonly code: 'home-refused' | 'shell-refused' | 'id-moved'
 }

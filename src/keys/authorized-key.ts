@@ -19,7 +19,13 @@ export type AuthorizedKey = {
 
 export type KeyResult =
   | { readonly ok: true; readonly key: AuthorizedKey }
-  | { readonly ok: false; readonly id: string; readonly reason: string }
+  | {
+      readonly ok: false
+      readonly id: string
+      /** As the key itself says it; empty where it is no key. */
+      readonly type: string
+      readonly reason: string
+    }
 
 /** SHA256 fingerprint of a base64 blob, in ssh-keygen's spelling. */
 export function fingerprintOf(blob: string): string {
@@ -101,12 +107,13 @@ export function toAuthorizedKey(
   owner: SourceUser,
   rules: { readonly keys: KeysConfig; readonly now: number },
 ): KeyResult {
-  const refuse = (reason: string): KeyResult => ({ ok: false, id: key.id, reason })
   const match = /^([a-z0-9@.-]{1,64}) +([A-Za-z0-9+/]{16,6000}={0,2})(?: [^\r\n]*)?$/.exec(
     key.body.trim(),
   )
+  const [, type = '', blob = ''] = match ?? []
+  const refuse = (reason: string): KeyResult => ({ ok: false, id: key.id, type, reason })
+  if (key.inactive === true) return refuse('inactive')
   if (match === null) return refuse('it is not "type base64 [comment]" in one line')
-  const [, type = '', blob = ''] = match
   if (!rules.keys.types.includes(type)) return refuse(`type ${type} is not in keys.types`)
   const bytes = Buffer.from(blob, 'base64')
   const fields = fieldsOf(bytes)

@@ -89,10 +89,11 @@ export function withoutParts(
   }
 }
 
-/** Why nothing can be said: no key is known, or no MFA device, and a part of it was never read. */
+/** Why nothing can be said: no active key is known, or no MFA device, and a part of it was never read. */
 export function unknownBy({ keys, mfa, unread = [] }: SourceCredentials): UnreadPart | undefined {
+  const hasActive = keys.some(({ inactive }) => inactive !== true)
   return unread.find(
     ({ part, lastReadAt }) =>
-      lastReadAt === undefined && (part === 'mfa' ? mfa === undefined : keys.length === 0),
+      lastReadAt === undefined && (part === 'mfa' ? mfa === undefined : !hasActive),
   )
 }

@@ -32,7 +32,11 @@ export type PersonKeys =
   | {
       readonly status: 'success'
       readonly keys: readonly AuthorizedKey[]
-      readonly refused: readonly { readonly id: string; readonly reason: string }[]
+      readonly refused: readonly {
+        readonly id: string
+        readonly type: string
+        readonly reason: string
+      }[]
       readonly mfa: boolean | undefined
       /** The source could not be asked; these are the last known ones. */
       readonly stale: boolean
@@ -192,7 +196,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
       status: 'success',
       keys: results.flatMap((result) => (result.ok ? [result.key] : [])),
       refused: results.flatMap((result) =>
-        result.ok ? [] : [{ id: result.id, reason: result.reason }],
+        result.ok ? [] : [{ id: result.id, type: result.type, reason: result.reason }],
       ),
       mfa: credentials.mfa,
       stale,

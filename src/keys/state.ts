@@ -47,6 +47,7 @@ const savedSchema = z.object({
             origin: z.enum(['iam', 'tag', 'file']),
             body: z.string(),
             uploadedAt: z.number().exactOptional(),
+            inactive: z.literal(true).exactOptional(),
           }),
         ),
       }),
@@ -82,7 +83,7 @@ function keysIn(bytes: Buffer): ReadonlySet<string> {
   const { people } = savedSchema.parse(JSON.parse(bytes.toString('utf8')))
   return new Set(
     people.flatMap(({ id, credentials: { keys, mfa } }) => [
-      ...keys.map((key) => `${id} ${key.id} ${key.body}`),
+      ...keys.filter((key) => key.inactive !== true).map((key) => `${id} ${key.id} ${key.body}`),
       ...(mfa === true ? [`${id} mfa`] : []),
     ]),
   )

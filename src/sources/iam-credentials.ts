@@ -51,22 +51,21 @@ async function readBody(
   }
 }
 
-/** The active keys that were uploaded to IAM; a user who is gone has none. */
+/** The keys that were uploaded to IAM, inactive ones too; a user who is gone has none. */
 async function readUploadedKeys(
   client: IAMClient,
   user: SourceUser,
   context: { readonly bodies: KeyBodies; readonly signal: AbortSignal },
 ): Promise<readonly SourceKey[]> {
   const { bodies, signal } = context
-  const active: SSHPublicKeyMetadata[] = []
+  const listed: SSHPublicKeyMetadata[] = []
   try {
     const pages = pagesOf({ action: 'iam:ListSSHPublicKeys', most: mostPages }, (more) =>
       client.send(new ListSSHPublicKeysCommand({ UserName: user.name, MaxItems: 100, ...more }), {
         abortSignal: signal,
       }),
     )
-    for await (const page of pages)
-      active.push(...(page.SSHPublicKeys ?? []).filter((key) => key.Status === 'Active'))
+    for await (const page of pages) listed.push(...(page.SSHPublicKeys ?? []))
   } catch (error) {
     if (isNoSuchEntity(error)) return []
     throw toSourceError(error, `listing the keys of ${user.name}`, {
@@ -75,14 +74,21 @@ async function readUploadedKeys(
     })
   }
   const keys = await Promise.all(
-    active.map(async (key): Promise<readonly SourceKey[]> => {
+    listed.map(async (key): Promise<readonly SourceKey[]> => {
       const id = key.SSHPublicKeyId ?? ''
       const body = bodies.get(id) ?? (await readBody(client, user, id, signal))
       if (body === undefined) return []
       bodies.set(id, body)
       const uploaded = key.UploadDate?.getTime()
       return [
-        { id, origin: 'iam', body, ...(uploaded === undefined ? {} : { uploadedAt: uploaded }) },
+        {
+          id,
+          origin: 'iam',
+          body,
+          ...(uploaded === undefined ? {} : { uploadedAt: uploaded }),
+          // Whatever is not said to be active is not.
+          ...(key.Status === 'Active' ? {} : { inactive: true }),
+        },
       ]
     }),
   )

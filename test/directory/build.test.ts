@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { fnv1a, isForbiddenId } from '../../src/directory/ids.ts'
-import { explainName } from '../../src/directory/explain.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { parseLocalAccounts } from '../../src/directory/local.ts'
 import type { SourceUser } from '../../src/directory/types.ts'
@@ -114,6 +113,7 @@ describe('buildDirectory', () => {
         code: 'name-clash',
         reason:
           '"ops" is the name of group ops (AGPAops, created 2019-02-01T00:00:00.000Z), which is older than this user (created 2026-02-01T00:00:00.000Z)',
+        ownerId: 'AGPAops',
       },
     ])
   })
@@ -282,24 +282,5 @@ describe('buildDirectory', () => {
       rules,
     })
     expect(shared).toEqual({ 'ec2-user': [users[1]] })
-  })
-})
-
-describe('explainName', () => {
-  const users = [aUser({ name: 'alice' }), aUser({ name: 'outsider' }), aUser({ name: 'root' })]
-  const source = aSource(users, { developers: ['alice', 'root'] })
-  const input = { source, directory: build(users, { source }), rules: someRules(), local: noLocal }
-
-  it('tells which rule refuses', () => {
-    expect(explainName('alice', input).allowed).toBe(true)
-    expect(explainName('outsider', input).steps.at(-1)).toMatchObject({
-      rule: 'access.groups',
-      outcome: 'fail',
-    })
-    expect(explainName('stranger', input).steps.at(-1)).toMatchObject({
-      rule: 'known to the source',
-      outcome: 'fail',
-    })
-    expect(explainName('root', input).allowed).toBe(false)
   })
 })

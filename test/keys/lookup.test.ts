@@ -36,6 +36,17 @@ const check = (body: string, more: Partial<typeof keysConfig> = {}, uploadedAt =
   })
 
 describe('toAuthorizedKey', () => {
+  it('gives no line for an inactive key, sound or not, and says its type', () => {
+    const switchedOff = (body: string) =>
+      toAuthorizedKey({ id: 'APKA1', origin: 'iam', body, inactive: true }, alice, {
+        keys: keysConfig,
+        now: 0,
+      })
+    const told = { ok: false, id: 'APKA1', reason: 'inactive' }
+    expect(switchedOff(`ssh-rsa ${'A'.repeat(64)}`)).toEqual({ ...told, type: 'ssh-rsa' })
+    expect(switchedOff('no key')).toEqual({ ...told, type: '' })
+  })
+
   it.each([
     ['ed25519', '256'],
     ['ecdsa', '256'],

@@ -78,7 +78,8 @@ describe('state files', () => {
   const keysOf = (origin: string) => createKeysFile(folder, origin, deps)
   const pins = { uids: { AIDAalice: 1_900_000_001 }, gids: {} }
   const key: SourceKey = { id: 'APKA1', origin: 'iam', body: 'ssh-ed25519 AAAA' }
-  const people = [{ id: alice.id, fetchedAt: 5, credentials: { keys: [key], mfa: true } }]
+  const off: SourceKey = { ...key, id: 'APKA2', inactive: true }
+  const people = [{ id: alice.id, fetchedAt: 5, credentials: { keys: [key, off], mfa: true } }]
 
   it('come back as they were saved, and by another source the given ids alone', async () => {
     const saved = { readAt: 7, pins, source: aSource([alice]) }

@@ -74,7 +74,7 @@ describe('calls', () => {
 })
 
 describe('keys', () => {
-  it('are the active ones and those of the tags, in the order of their numbers', async () => {
+  it('are the uploaded ones, inactive ones as such, and those of the tags by their numbers', async () => {
     const id = server.uploadKey('alice', 'ssh-rsa AAAA off')
     server.setKeyStatus('alice', id, 'Inactive')
     server.tagUser('alice', 'iamlogin:ssh-key:10', 'ssh-ed25519 AAAA ten')
@@ -85,7 +85,9 @@ describe('keys', () => {
     const [alice] = users
     if (alice === undefined) throw new Error('no alice')
     const { keys } = await source.fetchCredentials(alice, signal)
-    expect(keys.map((key) => key.id)).toEqual([
+    expect(keys[0]).toMatchObject({ id, origin: 'iam', body: 'ssh-rsa AAAA off', inactive: true })
+    expect(keys.slice(1).map((key) => key.inactive)).toEqual([undefined, undefined, undefined])
+    expect(keys.slice(1).map((key) => key.id)).toEqual([
       'tag:iamlogin:ssh-key',
       'tag:iamlogin:ssh-key:2',
       'tag:iamlogin:ssh-key:10',
