@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // iamlogind: reads the configuration, starts the resolver, stops on SIGTERM, reloads on SIGHUP.
+import { once } from 'node:events'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
@@ -12,7 +13,6 @@ import { pathsFrom, type Paths } from './config/paths.ts'
 import type { Cloud } from './directory/types.ts'
 import { ConfigError, ResolverError } from './errors.ts'
 import { createNotifiers } from './notify/create.ts'
-import type { Notifier } from './notify/notifier.ts'
 import { loadAddon } from './platform/addon.ts'
 import { systemClock } from './platform/clock.ts'
 import { grantsOf, missingGrants } from './platform/grants.ts'
@@ -24,7 +24,9 @@ import { createNotify } from './platform/notify.ts'
 import { readLiveUids } from './platform/processes.ts'
 import { terminateBy } from './platform/terminate.ts'
 import { packageVersion } from './platform/version.ts'
-import { startResolver, type Resolver } from './resolver.ts'
+import { openSource } from './resolver.ts'
+import { startService, type Prepared } from './service.ts'
+import { createSignals } from './signals.ts'
 
 // Memory back to the host counts more than the last percent of speed: 3 x 8 MiB for young objects
 // instead of 3 x 16. With 4, a scavenge while a large directory is published takes ten milliseconds.
@@ -32,6 +34,12 @@ setFlagsFromString('--max-semi-space-size=8')
 
 const version = packageVersion()
 const terminateSocket = '/run/iamlogin-terminate.sock'
+/** From one reload to the next, however many SIGHUPs come. */
+const reloadGapMs = 1_000
+/** How long a reload waits for the source before it says that it is ready. */
+const announceMs = 5_000
+/** A stop ends by then, whatever hangs. */
+const stopMs = 2_000
 
 function options(): { readonly config?: string; readonly logLevel: string } {
   return new Command('iamlogind')
@@ -68,8 +76,6 @@ function explain(error: unknown): string {
     return `${error.message}\nhint: ${error.hint}`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
-
-type Prepared = { readonly config: Config; readonly notifiers: readonly Notifier[] }
 
 /** As loadConfig; tells in the log what this host lacks of what the configuration names. */
 function load(file: string, log: Log): LoadedConfig {
@@ -111,55 +117,60 @@ async function run(): Promise<void> {
   if (process.env['AWS_EC2_METADATA_DISABLED'] !== 'true') void identify([10_000, 60_000, 300_000])
 
   const host = { name: hostname(), cloud: () => cloud }
-  /** All that can be refused of a configuration before anything of the one in use is stopped. */
-  const prepare = async ({ config }: { readonly config: Config }): Promise<Prepared> => ({
-    config,
-    notifiers: await createNotifiers({
+  /** All that can be refused of a configuration before anything of the one in use is touched. */
+  const prepare = async ({ config }: { readonly config: Config }): Promise<Prepared> => {
+    const notifiers = await createNotifiers({
       config: config.notify,
       document: (event) => toEcs(event, host),
       version,
       now: systemClock.now,
       log,
-    }),
-  })
-  const start = async ({ config, notifiers }: Prepared): Promise<Resolver> => {
-    for (const sentence of missingGrants(grantsOf({ ...config.access, ids: config.ids })))
-      log.warn({}, sentence)
-    const { sendDatagram } = addon
-    const sink = createAudit({ config: config.audit, host, sendDatagram, log })
-    const running = await startResolver({
+    })
+    const sink = createAudit({
+      config: config.audit,
+      host,
+      sendDatagram: addon.sendDatagram,
+      log,
+    })
+    return {
       config,
+      open: await openSource(config),
+      audit: (event) => {
+        sink(event)
+        for (const { notify: send } of notifiers) send(event)
+      },
+      close: async () => {
+        await Promise.all(notifiers.map((each) => each.close()))
+      },
+    }
+  }
+  const warn = ({ access, ids }: Config): void => {
+    for (const sentence of missingGrants(grantsOf({ ...access, ids }))) log.warn({}, sentence)
+  }
+
+  const first = await prepare(load(paths.config, log))
+  warn(first.config)
+  const service = await startService(
+    {
       paths,
       version,
+      startedAt: systemClock.now(),
       addon,
+      local: createLocalAccounts(),
       clock: systemClock,
       log,
       ownUid: uid,
       liveUids: () => readLiveUids(),
       terminate: (target) => terminateBy(terminateSocket, target),
-      audit: (event) => {
-        sink(event)
-        for (const { notify: send } of notifiers) send(event)
-      },
-    })
-    return {
-      ...running,
-      close: async () => {
-        await running.close()
-        await Promise.all(notifiers.map((each) => each.close()))
-      },
-    }
-  }
-
-  let loaded = await prepare(load(paths.config, log))
-  let resolver = await start(loaded)
-  let changing: Promise<void> = Promise.resolve()
-  const announce = (): void => {
-    const users = resolver.store.current()?.directory.accounts.length ?? 0
-    log.info({ users, source: loaded.config.source.kind, socket: paths.resolverSocket }, 'ready')
+    },
+    first,
+  )
+  const announce = ({ source }: Config): void => {
+    const users = service.store().current()?.directory.accounts.length ?? 0
+    log.info({ users, source: source.kind, socket: paths.resolverSocket }, 'ready')
     notify(`READY=1\nSTATUS=${users} users`)
   }
-  const reload = async (): Promise<void> => {
+  const reload = async (signal: AbortSignal): Promise<void> => {
     let next: Prepared
     try {
       next = await prepare(load(paths.config, log))
@@ -170,47 +181,57 @@ async function run(): Promise<void> {
       )
       return
     }
+    if (signal.aborted) return
     notify('RELOADING=1')
-    await resolver.close()
     try {
-      resolver = await start(next)
-      loaded = next
+      await service.reload(next)
     } catch (error) {
-      await Promise.all(next.notifiers.map((each) => each.close()))
+      if (!(error instanceof ResolverError)) throw error
+      await Promise.all([next.close(), next.open.source.close()])
       log.error(
         { err: error },
         `the new configuration cannot be put to work, the last good one goes on: ${explain(error)}`,
       )
-      loaded = await prepare(loaded)
-      resolver = await start(loaded)
+      notify('READY=1')
+      return
     }
-    await resolver.firstRead
-    announce()
+    warn(next.config)
+    // A source that does not answer holds up no further reload, and no stop.
+    await Promise.race([
+      service.firstRead(),
+      once(signal, 'abort'),
+      new Promise<void>((over) => {
+        systemClock.after(announceMs, over)
+      }),
+    ])
+    announce(next.config)
   }
   const stop = async (): Promise<void> => {
     notify('STOPPING=1')
-    await resolver.close()
+    systemClock.after(stopMs, () => {
+      log.warn({}, 'not everything ended in time: the next start reads the source again')
+      process.exit(0)
+    })
+    await service.close()
     process.exit(0)
   }
-  const inTurn = (next: () => Promise<void>): void => {
-    changing = changing.then(next).catch((error: unknown) => {
+  const { hangUp, terminate } = createSignals({
+    reload,
+    stop,
+    failed: (error) => {
       log.error({ err: error }, explain(error))
       process.exit(1)
-    })
-  }
-  process.on('SIGHUP', () => {
-    inTurn(reload)
+    },
+    clock: systemClock,
+    gapMs: reloadGapMs,
   })
-  process.on('SIGTERM', () => {
-    inTurn(stop)
-  })
-  process.on('SIGINT', () => {
-    inTurn(stop)
-  })
+  process.on('SIGHUP', hangUp)
+  process.on('SIGTERM', terminate)
+  process.on('SIGINT', terminate)
 
   // Ready with what the last run knew; without it, when the first read has ended, well or not.
-  if (resolver.store.current() === undefined) await resolver.firstRead
-  announce()
+  if (service.store().current() === undefined) await service.firstRead()
+  announce(first.config)
 }
 
 try {

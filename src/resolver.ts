@@ -1,22 +1,22 @@
 // The composition of one resolver from its configuration: every part is built and connected here.
+// It has no sockets: service.ts owns them, and hands what one resolver knows to the next.
 import { LRUCache } from 'lru-cache'
+import type { Registry } from 'prom-client'
 import { createDoor } from './access/door.ts'
 import { createRevoker } from './access/revoke.ts'
 import { createSessions } from './access/session.ts'
 import type { Audit } from './audit/event.ts'
 import type { Config } from './config/config.ts'
 import type { Paths } from './config/paths.ts'
-import { startControl } from './control/control.ts'
-import type { Directory, DirectoryRules } from './directory/types.ts'
+import type { ControlParts } from './control/routes.ts'
+import type { Directory, DirectoryRules, HostAccounts } from './directory/types.ts'
 import { createKeyKeeper } from './keys/keeper.ts'
 import { createKeyLookup } from './keys/lookup.ts'
 import { nothingPublished, publishedSteps } from './keys/published.ts'
-import { createKeysFile, type KeysFile, type SavedCredentials } from './keys/state.ts'
+import { ofOrigin, stateFilesOf, teller, tolerant, type Inheritance } from './last-run.ts'
 import { createMetrics } from './metrics/metrics.ts'
-import type { Addon } from './platform/addon.ts'
 import { createBucket } from './platform/bucket.ts'
 import { ageOf, type Clock } from './platform/clock.ts'
-import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
 import { inTurns } from './platform/turns.ts'
 import { watchAccounts } from './platform/watch-accounts.ts'
@@ -24,35 +24,52 @@ import { createIdentityCheck } from './refresh/identity.ts'
 import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
-import { salvageDirectory } from './refresh/salvage.ts'
-import { createStateFile, type LoadedState, type StateFile } from './refresh/state.ts'
 import { createStore, type Current, type Store } from './refresh/store.ts'
-import { createHandler } from './server/handlers.ts'
-import { startServer } from './server/server.ts'
-import { createSnapshotFile, readSnapshot } from './snapshot/publish.ts'
+import { createHandler, type Handler } from './server/handlers.ts'
+import { createSnapshotFile } from './snapshot/publish.ts'
 import { createSource, originOf } from './sources/create.ts'
+import type { Source } from './sources/source.ts'
 import { createThreadedSource } from './sources/thread.ts'
 import { op, status } from './wire/protocol.ts'
+
+/** What reads the configured source. */
+export type OpenSource = { readonly source: Source; readonly bodies: LRUCache<string, string> }
 
 export type ResolverDeps = {
   readonly config: Config
   readonly paths: Paths
   readonly version: string
-  readonly addon: Addon
+  /** When this process started, milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly local: () => HostAccounts
   readonly clock: Clock
   readonly log: Log
   readonly audit: Audit
   readonly liveUids: () => Promise<ReadonlySet<number>>
   /** Ends the sessions of a uid by the root helper. */
   readonly terminate: (uid: number) => Promise<number>
-  /** The process's own uid: the key command's too. */
-  readonly ownUid: number
+  readonly open: OpenSource
+  readonly inherited: Inheritance
+  /** Resolves when the resolver before writes no state any more. */
+  readonly mayWrite: Promise<void>
 }
 
 export type Resolver = {
   readonly store: Store
-  /** The first read of the source, under way since the start. */
-  readonly firstRead: Promise<RefreshResult>
+  readonly handle: Handler
+  readonly onRequest: (code: number, state: number) => void
+  readonly control: { readonly parts: ControlParts; readonly registry: Registry }
+  /** Puts what the last run saved in place; nothing to do for what was handed over. */
+  readonly restore: () => Promise<void>
+  /** From here on it publishes; resolves with the first read of the source. */
+  readonly begin: () => Promise<RefreshResult>
+  /** Ends reads of the source; requests are answered on. */
+  readonly stopReading: () => Promise<void>
+  /** What the next one goes on from; only once nothing is read any more. */
+  readonly handOver: () => Inheritance
+  /** Resolves when everybody who lost access so far was looked at. */
+  readonly watched: () => Promise<void>
+  /** Writes a last time what is known, then nothing; only once nothing is read any more. */
   readonly close: () => Promise<void>
 }
 
@@ -62,12 +79,11 @@ const doorBudgetMs = 5_000
 const confirmMaxMs = 3_600_000
 const keysSaveDelayMs = 1_000
 const keyBodies = 20_000
-/** For IMDS, when the rules are needed before the first read. */
-const tagsTimeoutMs = 10_000
 /** From a loss of many people's keys to the second reading that is believed. */
 const doubtAgainMs = 30_000
 
-async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRules> {
+/** The rules of a configuration, with the groups that this instance's tags name. */
+export async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRules> {
   const { access, names, ids, accounts } = config
   const tagged = async (tag: string): Promise<readonly string[]> => {
     if (tag === '') return []
@@ -87,88 +103,37 @@ async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRu
   }
 }
 
-/** What a damaged state file costs: a message and a fresh start, never the resolver. */
-async function tolerant<T>(load: Promise<T>, otherwise: T, tell: Tell): Promise<T> {
-  try {
-    return await load
-  } catch (error) {
-    tell(error instanceof Error ? error.message : String(error), error)
-    return otherwise
-  }
-}
-
-type Tell = (sentence: string, error?: unknown) => void
-
-/** The directory of the last run; what directory.json lost, directory.db gives back. */
-async function loadDirectory(
-  stateDir: string,
-  file: StateFile,
-  deps: { readonly rules: () => Promise<DirectoryRules>; readonly tell: Tell },
-): Promise<LoadedState | undefined> {
-  const loaded = await tolerant(file.load(), undefined, deps.tell)
-  if (loaded !== undefined) return loaded
-  const content = await tolerant(readSnapshot(stateDir, inTurns), undefined, deps.tell)
-  if (content === undefined) return undefined
-  const saved = salvageDirectory(content, await deps.rules())
-  deps.tell(
-    `directory.json is lost: ${saved.source.users.length} users are restored from directory.db until the source is read; shared accounts are open to nobody until then`,
-  )
-  return { pins: saved.pins, saved }
-}
-
-/** The keys of the last run; what keys.json lost, keys.db gives back. */
-async function loadKeys(
-  file: KeysFile,
-  deps: { readonly offlineMs: number; readonly tell: Tell },
-): Promise<readonly SavedCredentials[] | undefined> {
-  const loaded = await tolerant(file.load(), undefined, deps.tell)
-  if (loaded !== undefined) return loaded
-  const people = await file.salvage(deps.offlineMs)
-  if (people === undefined) return undefined
-  deps.tell(`keys.json is lost: the keys of ${people.length} people are restored from keys.db`)
-  return people
-}
-
 const opNames = new Map<number, string>(Object.entries(op).map(([name, code]) => [code, name]))
 const statusNames = new Map<number, string>(
   Object.entries(status).map(([name, code]) => [code, name]),
 )
 
-/** Starts a resolver: serves what the last run knew at once, then reads the source. */
-export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
-  const { config, paths, clock, log, audit } = deps
+/** Opens the configured source; reads nothing yet. */
+export async function openSource(config: Config): Promise<OpenSource> {
+  const bodies = new LRUCache<string, string>({ max: keyBodies })
+  return { bodies, source: createThreadedSource(config, await createSource(config, { bodies })) }
+}
+
+/** Makes a resolver. Without waiting: between two resolvers no request goes unanswered. */
+export function createResolver(deps: ResolverDeps): Resolver {
+  const { config, paths, local, clock, log, audit } = deps
+  const inherited = ofOrigin(deps.inherited, originOf(config))
   const { offlineMs, missCallsPerMinute } = config.source
-  const local = createLocalAccounts()
-  const origin = originOf(config)
-  const stateFile = createStateFile(paths.stateDir, origin, { clock, log, work: inTurns })
-  const keysFile = createKeysFile(paths.stateDir, origin, { clock, log })
+  const { stateFile, keysFile } = stateFilesOf(deps)
   const snapshotFile = createSnapshotFile(paths.stateDir, { clock, log, work: inTurns })
   const files = [snapshotFile, stateFile.file, ...keysFile.files]
   const owed = () => files.flatMap((file) => file.owed() ?? [])
-  const notices: string[] = []
-  const tell: Tell = (sentence, error) => {
-    notices.push(sentence)
-    log.warn(error === undefined ? {} : { err: error }, sentence)
-  }
-  const rules = () => rulesOf(config, AbortSignal.timeout(tagsTimeoutMs))
-  const state = await tolerant(
-    loadDirectory(paths.stateDir, stateFile, { rules, tell }),
-    undefined,
-    tell,
-  )
-  const saved = state?.saved
-  const lastKeys = await loadKeys(keysFile, { offlineMs, tell })
-  const savedKeys = lastKeys ?? []
-  const bodies = new LRUCache<string, string>({ max: keyBodies })
-  for (const { credentials } of savedKeys)
+  const notices = [...inherited.notices]
+  const tell = teller(notices, log)
+  const { source, bodies } = deps.open
+  for (const { credentials } of inherited.keys)
     for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
 
   // The parts that a read wakes are built after it: nothing is read before all are there.
   let onRead: (before: Directory | undefined) => void = () => undefined
-  const source = createThreadedSource(config, await createSource(config, { bodies }))
   // Files that say when the source was read last need not be written at each read.
   const confirmMs = Math.min(confirmMaxMs, offlineMs / 10)
-  const store = createStore(Math.floor(clock.now() / 1000))
+  const store = createStore(inherited.generation)
   const publisher = createPublisher({
     store,
     clock,
@@ -180,7 +145,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
   const refresher = createRefresher({
     source,
     store,
-    ...(state === undefined ? {} : { pins: state.pins }),
+    pins: inherited.pins,
     local,
     clock,
     log,
@@ -205,8 +170,12 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     return inTurns(publishedSteps({ ...known, offlineMs, now: clock.now() }))
   }
   const keeper = createKeyKeeper({
-    save: () => keysFile.save(keys.all),
+    save: async () => {
+      await deps.mayWrite
+      await keysFile.save(keys.all)
+    },
     publish: async () => {
+      await deps.mayWrite
       const current = store.current()
       if (current !== undefined) await keysFile.publish(() => spellKeys(store.current() ?? current))
     },
@@ -232,12 +201,11 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
         : 1 + Number(config.keys.tags) + Number(config.access.requireMfa),
     clock,
     log,
-    saved: savedKeys,
-    // A host that knew people, and has no file of their keys or cannot read it.
-    savedIsLost: lastKeys === undefined && saved !== undefined,
+    saved: inherited.keys,
+    savedIsStale: inherited.handover !== undefined,
+    savedIsLost: inherited.keysAreLost,
     onRead: keeper.read,
   })
-  if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, tell)
 
   const misses = createMissResolver({
     store,
@@ -275,7 +243,7 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
     clock,
     log,
   })
-  let watching: Promise<void> = Promise.resolve()
+  let watching = inherited.watching
   /** The files are compared with what was written, and what is owed is tried again. */
   const settleFiles = async (): Promise<void> => {
     await Promise.all(files.map((file) => file.settle()))
@@ -319,77 +287,82 @@ export async function startResolver(deps: ResolverDeps): Promise<Resolver> {
         return [file.name, since === undefined ? 0 : Math.max(1, clock.now() - since) / 1000]
       }),
   )
-  const open: { readonly close: () => Promise<void> }[] = []
-  /** From the outside in, what was begun is ended; nothing is written afterwards. */
-  const close = async (): Promise<void> => {
-    stopWatching()
-    await refresher.close()
-    // Whose sessions are being ended is seen to its end, with the sockets still there.
-    await watching
-    await Promise.all(open.map((each) => each.close()))
-    await keeper.close()
-    await publisher.close()
-    await Promise.all(files.map((file) => file.close()))
-    await source.close()
+  /** The source is another one now: its people are not read yet, and keys of the old one open nothing. */
+  const forgetKeys = async (): Promise<void> => {
+    await deps.mayWrite
+    await keysFile.save(keys.all)
+    await keysFile.publish(() => Promise.resolve(nothingPublished()))
   }
-  try {
-    open.push(
-      await startServer({
-        path: paths.resolverSocket,
-        handle: createHandler({ store, misses, door, sessions, version: deps.version, clock }),
-        peerCredentials: deps.addon.peerCredentials,
-        ownUid: deps.ownUid,
+  const handle = createHandler({ store, misses, door, sessions, version: deps.version, clock })
+  // Last: whoever subscribed to the store is told of it.
+  if (inherited.handover !== undefined) refresher.inherit(inherited.handover)
+  return {
+    store,
+    handle,
+    onRequest: (code, state) => {
+      metrics.requests.inc({
+        op: opNames.get(code) ?? 'unknown',
+        status: statusNames.get(state) ?? 'unknown',
+      })
+    },
+    control: {
+      registry: metrics.registry,
+      parts: {
+        version: deps.version,
+        startedAt: deps.startedAt,
+        store,
+        source,
+        refresher,
+        keys,
+        misses,
+        missCallsPerMinute,
+        snapshot: publisher.last,
+        owed,
+        notices: () => notices,
+        written: async () => {
+          await Promise.all(files.map((file) => file.idle()))
+        },
+        refreshMs: config.source.refreshMs,
         clock,
-        log,
-        onRequest: (code, state) => {
-          metrics.requests.inc({
-            op: opNames.get(code) ?? 'unknown',
-            status: statusNames.get(state) ?? 'unknown',
-          })
-        },
-      }),
-    )
-    open.push(
-      await startControl({
-        path: paths.controlSocket,
-        listen: config.metrics.listen,
-        registry: metrics.registry,
-        log,
-        parts: {
-          version: deps.version,
-          startedAt: clock.now(),
-          store,
-          source,
-          refresher,
-          keys,
-          misses,
-          missCallsPerMinute,
-          snapshot: publisher.last,
-          owed,
-          notices: () => notices,
-          written: async () => {
-            await Promise.all(files.map((file) => file.idle()))
-          },
-          refreshMs: config.source.refreshMs,
-          clock,
-        },
-      }),
-    )
-  } catch (error) {
-    // Nothing half started is left: the configuration of before must find its places free.
-    await close()
-    throw error
+      },
+    },
+    restore: async () => {
+      const { saved } = inherited
+      if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, tell)
+    },
+    begin: () => {
+      publisher.begin()
+      // A write that the one before still owed is this one's to make.
+      if (store.current() === undefined) {
+        if (inherited.hadState) void forgetKeys()
+      } else if (inherited.handover !== undefined) void keeper.read('changed')
+      else keeper.directoryChanged()
+      store.subscribe((now, before) => {
+        if (now.generation !== before?.generation) keeper.directoryChanged()
+      })
+      return refresher.start()
+    },
+    stopReading: async () => {
+      stopWatching()
+      await refresher.close()
+    },
+    handOver: () => ({
+      origin: originOf(config),
+      ...refresher.handOver(),
+      saved: undefined,
+      hadState: true,
+      notices: [],
+      keys: keys.all(),
+      keysAreLost: inherited.keysAreLost,
+      generation: inherited.generation,
+      watching,
+    }),
+    watched: () => watching,
+    close: async () => {
+      await keeper.close()
+      await publisher.close()
+      await Promise.all(files.map((file) => file.close()))
+      await source.close()
+    },
   }
-  // Only now: a configuration that finds its places taken publishes nothing.
-  publisher.begin()
-  if (store.current() !== undefined) keeper.directoryChanged()
-  else if (state !== undefined) {
-    // The source is another one now: its people are not read yet, and keys of the old one open nothing.
-    void keysFile.save(keys.all)
-    void keysFile.publish(() => Promise.resolve(nothingPublished()))
-  }
-  store.subscribe((now, before) => {
-    if (now.generation !== before?.generation) keeper.directoryChanged()
-  })
-  return { store, firstRead: refresher.start(), close }
 }

@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client'
 import type { Log } from '../platform/log.ts'
 import { ResolverError } from '../errors.ts'
 import { removeStaleSocket } from '../server/server.ts'
+import type { RefreshDocument } from './documents.ts'
 import {
   explainOf,
   groupsOf,
@@ -16,6 +17,14 @@ import {
 } from './routes.ts'
 
 export type Control = { readonly close: () => Promise<void> }
+
+/** Whoever answers now: a reload puts another in place while the sockets stay open. */
+export type Serving = {
+  readonly parts: ControlParts
+  readonly registry: Registry
+  /** Resolves when another serves. */
+  readonly replaced: Promise<void>
+}
 
 type Reply = { readonly code: number; readonly type: string; readonly body: string }
 
@@ -36,11 +45,21 @@ function decoded(text: string): string | undefined {
   }
 }
 
-async function route(
-  request: IncomingMessage,
-  parts: ControlParts,
-  registry: Registry,
-): Promise<Reply> {
+/** A read that a reload cut short is asked again, of the one that serves then. */
+async function refreshBy(
+  serving: () => Serving,
+  options: Parameters<typeof refreshNow>[1],
+): Promise<RefreshDocument> {
+  for (;;) {
+    const { parts, replaced } = serving()
+    const document = await refreshNow(parts, options)
+    if (document.error?.code !== 'stopped') return document
+    await replaced
+  }
+}
+
+async function route(request: IncomingMessage, serving: () => Serving): Promise<Reply> {
+  const { parts, registry } = serving()
   const url = URL.parse(`http://control${request.url ?? '/'}`)
   const [, first = '', ...rest] = url?.pathname.split('/') ?? []
   const name = decoded(rest.join('/'))
@@ -75,7 +94,7 @@ async function route(
     }
     case 'POST refresh':
       return json(
-        await refreshNow(parts, {
+        await refreshBy(serving, {
           user: url.searchParams.get('user') ?? undefined,
           confirm: url.searchParams.get('confirm') === '1',
         }),
@@ -91,11 +110,6 @@ async function route(
       )
   }
 }
-
-type Listen = [
-  where: Parameters<Server['listen']>[0],
-  what: { readonly name: string; readonly hint: string },
-]
 
 function serverOf(answer: (request: IncomingMessage) => Promise<Reply>, log: Log): Server {
   const server = createServer((request, response) => {
@@ -133,64 +147,59 @@ async function listening(
   })
 }
 
-async function closeAll(servers: readonly Server[]): Promise<void> {
-  await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          server.closeAllConnections()
-          server.close(() => {
-            resolve()
-          })
-        }),
-    ),
-  )
+function closeAll(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.closeAllConnections()
+    server.close(() => {
+      resolve()
+    })
+  })
 }
 
 /**
- * Listens on `path` with mode 0660, and for /metrics on TCP where `listen` says so.
- * @throws {ResolverError} when a place is taken; then nothing is left open.
+ * Listens on `path` with mode 0660.
+ * @throws {ResolverError} when another resolver listens there.
  */
 export async function startControl(deps: {
   readonly path: string
-  readonly listen: string
-  readonly parts: ControlParts
-  readonly registry: Registry
+  readonly serving: () => Serving
   readonly log: Log
 }): Promise<Control> {
-  const { parts, registry, log, listen, path } = deps
+  const { path, serving, log } = deps
   await removeStaleSocket(path)
-  const servers: Server[] = []
-  const open = async (server: Server, ...[where, what]: Listen): Promise<void> => {
-    await listening(server, where, what)
-    servers.push(server)
-  }
-  try {
-    await open(
-      serverOf((request) => route(request, parts, registry), log),
-      { path },
-      { name: `listening on ${path}`, hint: 'the directory must belong to the user iamlogin' },
-    )
-    chmodSync(path, 0o660)
-    if (listen !== '') {
-      const at = listen.lastIndexOf(':')
-      const metrics = serverOf(
-        async (request) =>
-          request.url === '/metrics'
-            ? route(request, parts, registry)
-            : failure(404, 'not_found', 'only /metrics is here', ''),
-        log,
-      )
-      const host = listen.slice(0, at).replace(/^\[|\]$/g, '')
-      await open(
-        metrics,
-        { host, port: Number(listen.slice(at + 1)) },
-        { name: `metrics.listen ${listen}`, hint: 'another address or port, or "" for none' },
-      )
-    }
-  } catch (error) {
-    await closeAll(servers)
-    throw error
-  }
-  return { close: () => closeAll(servers) }
+  const server = serverOf((request) => route(request, serving), log)
+  await listening(
+    server,
+    { path },
+    { name: `listening on ${path}`, hint: 'the directory must belong to the user iamlogin' },
+  )
+  chmodSync(path, 0o660)
+  return { close: () => closeAll(server) }
+}
+
+/**
+ * Answers /metrics on TCP at `listen`, HOST:PORT.
+ * @throws {ResolverError} when the port is taken.
+ */
+export async function startMetrics(deps: {
+  readonly listen: string
+  readonly serving: () => Serving
+  readonly log: Log
+}): Promise<Control> {
+  const { listen, serving, log } = deps
+  const at = listen.lastIndexOf(':')
+  const server = serverOf(
+    async (request) =>
+      request.url === '/metrics'
+        ? route(request, serving)
+        : failure(404, 'not_found', 'only /metrics is here', ''),
+    log,
+  )
+  const host = listen.slice(0, at).replace(/^\[|\]$/g, '')
+  await listening(
+    server,
+    { host, port: Number(listen.slice(at + 1)) },
+    { name: `metrics.listen ${listen}`, hint: 'another address or port, or "" for none' },
+  )
+  return { close: () => closeAll(server) }
 }

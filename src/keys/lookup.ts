@@ -54,7 +54,7 @@ export type KeyLookup = {
   /** Forgets what is fresh, keeps the last known for an outage. Undefined: everyone. */
   readonly expire: (userId?: string) => void
   /** All that is known, for the disk; also what is told as soon as it is there. */
-  readonly all: () => readonly SavedCredentials[]
+  readonly all: () => readonly KnownCredentials[]
   /** Takes losses of all keys that are doubted: the next reading that says the same is believed. */
   readonly confirm: () => void
   readonly stats: () => {
@@ -67,6 +67,9 @@ export type KeyLookup = {
   /** Why keys, tags or MFA devices cannot be read at present. */
   readonly problems: () => readonly KeyProblem[]
 }
+
+/** `read` is absent in what was saved by an earlier run. */
+export type KnownCredentials = SavedCredentials & { readonly read?: Moment }
 
 export type KeyLookupDeps = {
   readonly fetchCredentials: Source['fetchCredentials']
@@ -83,7 +86,10 @@ export type KeyLookupDeps = {
   readonly callsPerPerson: number
   readonly clock: Clock
   readonly log: Log
-  readonly saved: readonly SavedCredentials[]
+  /** What an earlier run saved, or another lookup of this process knew. */
+  readonly saved: readonly KnownCredentials[]
+  /** `saved` was read by another configuration, maybe of another source: known, and asked anew. */
+  readonly savedIsStale: boolean
   /** People were known here before of whom `saved` tells nothing any more. */
   readonly savedIsLost: boolean
   /**
@@ -143,8 +149,8 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   /** When the time began in which an entry is fresh, by the monotonic clock. */
   const stale = (): number => clock.monotonic() - ttl - 1
   for (const saved of deps.saved) {
-    const read = savedMoment(clock, saved.fetchedAt)
-    const start = isInFuture(clock, read) ? stale() : read.monotonic
+    const read = saved.read ?? savedMoment(clock, saved.fetchedAt)
+    const start = deps.savedIsStale || isInFuture(clock, read) ? stale() : read.monotonic
     const partsRead = savedParts(clock, saved.credentials)
     cache.set(saved.id, { ...saved, read, partsRead }, { start })
   }

@@ -29,7 +29,7 @@ import {
   type ScheduleRules,
 } from './schedule.ts'
 import type { SavedDirectory } from './state.ts'
-import type { Store } from './store.ts'
+import type { Current, Store } from './store.ts'
 import { createUnreadGroups } from './unread.ts'
 
 export type Failure = {
@@ -42,10 +42,22 @@ export type Failure = {
 export type RefreshResult =
   { readonly ok: true } | { readonly ok: false; readonly failure: Failure }
 
+/** What one refresher leaves to the next in the same process. */
+export type Handover = {
+  readonly current: Current | undefined
+  /** When what is saved was read, by the monotonic clock. */
+  readonly savedReadAt: number
+  readonly doubt: Doubt | undefined
+}
+
 export type Refresher = {
+  /** Goes on where a closed one stopped: what it served is served at once. */
+  readonly inherit: (handover: Handover) => void
+  /** What the next one goes on from; only once this one is closed. */
+  readonly handOver: () => { readonly pins: Pins; readonly handover: Handover }
   /** Puts the saved directory in place: what a restart serves before, or without, the first read. */
   readonly restore: (saved: SavedDirectory) => Promise<void>
-  /** Reads at once, then for ever. */
+  /** Applies the rules to what was inherited, reads at once, then for ever. */
   readonly start: () => Promise<RefreshResult>
   /**
    * Waits for a read that began after this call; callers share it.
@@ -93,7 +105,12 @@ const readTimeoutMs = 120_000
 const longestBackOffMs = 300_000
 const confirmAfterMs = 30_000
 
-/** A loss that was not believed at once, and when it was first seen. */
+/** Whether a read that asked for `before` tells enough to apply rules that ask for `groups`. */
+function isAnswered(groups: readonly string[], before: readonly string[]): boolean {
+  return groups.every((group) => before.includes(group))
+}
+
+/** A loss that was not believed at once, and when it was first seen, by the monotonic clock. */
 type Doubt = { readonly loss: Loss; readonly since: number }
 
 /** Makes the refresh loop. Nothing runs before start(). */
@@ -115,6 +132,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   let schedule = firstSchedule(clock.monotonic())
   /** The next read that begins is the schedule's own. */
   let isScheduled = false
+  let isInherited = false
   let running: Promise<RefreshResult> | undefined
   let next: Promise<RefreshResult> | undefined
   let confirmed = false
@@ -171,6 +189,33 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     return done
   }
 
+  const tellChange = async (before: Directory, at: number): Promise<void> => {
+    const now = store.current()?.directory
+    if (now === undefined) return
+    const { added, removed, renamed } = await deps.work(diffSteps(before, now))
+    for (const { account, name } of renamed)
+      deps.audit({
+        action: 'user-renamed',
+        at,
+        subject: {
+          linuxUser: account.passwd.name,
+          uid: account.passwd.uid,
+          person: account.user,
+        },
+        previousName: name,
+        reason: `renamed in the source; uid ${account.passwd.uid} and home ${account.passwd.dir} stay`,
+      })
+    if (added.length + removed.length === 0) return
+    deps.audit({
+      action: 'directory-changed',
+      at,
+      added: added.map(({ passwd }) => passwd.name),
+      removed: removed.map(({ passwd }) => passwd.name),
+      users: now.accounts.length,
+      groups: now.groups.length,
+    })
+  }
+
   const adopt = async (
     fetched: SourceDirectory,
     rules: DirectoryRules,
@@ -186,30 +231,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     // Hits first: what only a restart or an auditor reads must not hold up directory.db.
     await deps.published()
     await save(readAt, fetched)
-    const now = store.current()
-    if (before === undefined || now === undefined) return
-    const { added, removed, renamed } = await deps.work(diffSteps(before.directory, now.directory))
-    for (const { account, name } of renamed)
-      deps.audit({
-        action: 'user-renamed',
-        at: readAt.wall,
-        subject: {
-          linuxUser: account.passwd.name,
-          uid: account.passwd.uid,
-          person: account.user,
-        },
-        previousName: name,
-        reason: `renamed in the source; uid ${account.passwd.uid} and home ${account.passwd.dir} stay`,
-      })
-    if (added.length + removed.length === 0) return
-    deps.audit({
-      action: 'directory-changed',
-      at: readAt.wall,
-      added: added.map(({ passwd }) => passwd.name),
-      removed: removed.map(({ passwd }) => passwd.name),
-      users: now.directory.accounts.length,
-      groups: now.directory.groups.length,
-    })
+    if (before !== undefined) await tellChange(before.directory, readAt.wall)
   }
 
   /** @throws {SourceError} for a loss that needs a second read, or an administrator's word. */
@@ -313,6 +335,34 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     deps.onRead(now.directory)
   }
 
+  /**
+   * The rules of a new configuration, without waiting for the source: root's word counts at once.
+   * Where they ask for groups that nobody read yet, the directory of before serves until the read.
+   */
+  const applyRules = async (now: Current): Promise<void> => {
+    const rules = await deps.rules(stopper.signal)
+    if (isDeepStrictEqual(now.rules, rules)) return
+    if (!isAnswered(queriedGroups(rules), queriedGroups(now.rules))) return
+    await build(now.source, rules, now.readAt)
+    await deps.published()
+    deps.onRead(now.directory)
+    await tellChange(now.directory, clock.now())
+  }
+
+  const begun = async (): Promise<void> => {
+    const now = store.current()
+    if (now === undefined || !isInherited) return
+    try {
+      await inTurn(() => applyRules(now))
+    } catch (error) {
+      // The first read meets the same, and is told of.
+      log.warn({ err: error }, 'the new rules cannot be applied before the source is read')
+    }
+    // A write that the one before still owed is this one's to make.
+    const { readAt, source: read } = store.current() ?? now
+    await inTurn(() => save(readAt, read))
+  }
+
   const outcomeOf = (result: RefreshResult): Outcome => {
     if (result.ok) return { kind: 'good' }
     return result.failure.code === 'source_suspicious' && doubt !== undefined
@@ -370,9 +420,25 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       const readAt = savedMoment(clock, saved.readAt)
       savedReadAt = readAt.monotonic
       unread.restore(saved.source, readAt)
-      await build(saved.source, await deps.rules(stopper.signal), readAt)
+      const rules = await deps.rules(stopper.signal)
+      const asked = new Set(queriedGroups(rules))
+      // Of other groups it tells nothing: nobody found by it would be no answer.
+      const isOfUse =
+        (saved.source.complete && asked.has('*')) ||
+        saved.source.groups.some(({ name }) => asked.has(name))
+      if (isOfUse) await build(saved.source, rules, readAt)
     },
-    start: () => {
+    inherit: (handover) => {
+      isInherited = true
+      ;({ savedReadAt, doubt } = handover)
+      const { current } = handover
+      if (current === undefined) return
+      unread.restore(current.source, current.readAt)
+      store.inherit(current)
+    },
+    handOver: () => ({ pins, handover: { current: store.current(), savedReadAt, doubt } }),
+    start: async () => {
+      await begun()
       isScheduled = true
       return readNow()
     },

@@ -24,6 +24,8 @@ export type Store = {
   /** Undefined before the first read or the state of the last run. */
   readonly current: () => Current | undefined
   readonly replace: (next: Omit<Current, 'generation'>) => void
+  /** Takes over what another store of this process held, with its generation. */
+  readonly inherit: (current: Current) => void
   /** The same directory was read again: only its age changes. */
   readonly touch: (readAt: Moment) => void
   /** Told of each replacement and, with the same generation before and now, of each touch. */
@@ -44,6 +46,10 @@ export function createStore(firstGeneration: number): Store {
     current: () => cell,
     replace: (next) => {
       set({ ...next, generation: generation++ })
+    },
+    inherit: (current) => {
+      generation = current.generation + 1
+      set(current)
     },
     touch: (readAt) => {
       if (cell !== undefined) set({ ...cell, readAt })

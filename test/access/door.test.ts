@@ -581,6 +581,7 @@ describe('a shared account, whoever offers whatever key', () => {
         const credentials = { keys: all.map((key) => aSourceKey(key)) }
         return known ? [{ id: person.id, fetchedAt: world.clock.now() - 60_000, credentials }] : []
       }),
+      savedIsStale: false,
       savedIsLost: false,
       onRead: () => Promise.resolve(),
     })

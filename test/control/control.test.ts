@@ -18,9 +18,7 @@ beforeAll(async () => {
   const parts = { store: { current: () => undefined } } as unknown as ControlParts
   control = await startControl({
     path,
-    listen: '',
-    parts,
-    registry: new Registry(),
+    serving: () => ({ parts, registry: new Registry(), replaced: Promise.resolve() }),
     log: silentLog,
   })
 })

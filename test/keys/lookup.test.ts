@@ -127,7 +127,7 @@ const credentials: SourceCredentials = {
 
 function aLookup(
   saved: readonly SavedCredentials[] = [],
-  more: { readonly savedIsLost?: boolean } = {},
+  more: { readonly savedIsLost?: boolean; readonly savedIsStale?: boolean } = {},
 ) {
   const clock = aClock()
   const state = {
@@ -152,6 +152,7 @@ function aLookup(
     doubt: { windowMs: 60_000, againMs: 30_000 },
     bucket: createBucket({ clock, perMinute: 60 }),
     callsPerPerson: 2,
+    savedIsStale: more.savedIsStale ?? false,
     savedIsLost: more.savedIsLost ?? false,
     confirm: (user) => {
       confirmed.push(user.name)
@@ -268,6 +269,17 @@ describe('createKeyLookup', () => {
     expect(await after.lookup.of(alice)).toMatchObject({ status: 'success', stale: false })
     await after.clock.advance(60_000)
     expect(await after.lookup.of(alice)).toMatchObject({ status: 'success', stale: true })
+  })
+
+  it('asks anew for what another configuration read, and knows it meanwhile', async () => {
+    const before = aLookup()
+    await before.lookup.of(alice)
+    const after = aLookup(before.lookup.all(), { savedIsStale: true })
+    await after.lookup.of(alice)
+    expect(after.state.fetches).toBe(1)
+    const away = aLookup(before.lookup.all(), { savedIsStale: true })
+    away.state.failing = true
+    expect(await away.lookup.of(alice)).toMatchObject({ status: 'success', stale: true })
   })
 
   it('forgets what is fresh when it is told to, and keeps it for an outage', async () => {

@@ -245,7 +245,7 @@ describe('createRefresher', () => {
     const { refresher, state, names } = aResolver(aSource(everyone))
     await refresher.start()
     state.rules = someRules({ groups: ['ops'] })
-    state.directory = aSource(everyone.slice(0, 3), { ops })
+    state.directory = aSource(everyone.slice(0, 12), { ops })
     expect(await refresher.readNow()).toEqual({ ok: true })
     expect(names()).toEqual(ops)
     state.rules = someRules({ groups: ['developers', 'ops'] })
@@ -307,6 +307,78 @@ describe('createRefresher', () => {
       before.store.current()?.directory.accounts,
     )
     expect(after.state.reads).toBe(0)
+  })
+
+  describe('after a reload', () => {
+    const names12 = everyone
+      .slice(0, 12)
+      .map(({ name }) => name)
+      .toSorted()
+    const ops = names12.slice(0, 3)
+    const handOver = async (first: SourceDirectory) => {
+      const before = aResolver(first)
+      await before.refresher.start()
+      return before
+    }
+
+    it('serves at once what the one before served, and applies narrower rules without a read', async () => {
+      const both = aSource(everyone.slice(0, 12), { developers: names12, ops })
+      const before = await handOver(both)
+      before.state.rules = someRules({ groups: ['developers', 'ops'] })
+      await before.refresher.readNow()
+      await before.refresher.close()
+      const after = aResolver(both)
+      after.state.failing = true
+      after.state.rules = someRules({ groups: ['ops'] })
+      after.refresher.inherit(before.refresher.handOver().handover)
+      expect(after.names().toSorted()).toEqual(names12)
+      expect(await after.refresher.start()).toMatchObject({ ok: false })
+      expect(after.names()).toEqual(ops)
+      expect(after.state.looks).toBe(1)
+      expect(after.events).toMatchObject([
+        { action: 'directory-changed', removed: names12.slice(3) },
+        { action: 'source-failing' },
+      ])
+    })
+
+    it('goes on with the directory of before while groups that nobody read cannot be read', async () => {
+      const before = await handOver(aSource(everyone.slice(0, 12)))
+      await before.refresher.close()
+      const after = aResolver(aSource(everyone.slice(0, 12), { ops }))
+      after.state.failing = true
+      after.state.rules = someRules({ groups: ['ops'] })
+      after.refresher.inherit(before.refresher.handOver().handover)
+      await after.refresher.start()
+      expect(after.names().toSorted()).toEqual(names12)
+      after.state.failing = false
+      expect(await after.refresher.readNow()).toEqual({ ok: true })
+      expect(after.names()).toEqual(ops)
+    })
+
+    it('keeps ids and the age of a doubt', async () => {
+      const before = await handOver(aSource(everyone))
+      const uids = before.store.current()?.directory.pins.uids
+      before.state.directory = aSource([])
+      await before.refresher.readNow()
+      await before.refresher.close()
+      const after = aResolver(aSource([]))
+      after.refresher.inherit(before.refresher.handOver().handover)
+      await after.clock.advance(30_000)
+      expect(await after.refresher.start()).toEqual({ ok: true })
+      expect(before.refresher.handOver().pins.uids).toEqual(uids)
+      expect(after.names()).toEqual([])
+    })
+  })
+
+  it('restores nothing that tells nothing of the groups asked for: that would say nobody is here', async () => {
+    const before = aResolver(aSource(everyone))
+    await before.refresher.start()
+    const saved = before.saved[0]
+    if (saved === undefined) throw new Error('nothing saved')
+    const after = aResolver(aSource([]))
+    after.state.rules = someRules({ groups: ['ops'] })
+    await after.refresher.restore(saved)
+    expect(after.store.current()).toBeUndefined()
   })
 
   it('tells who came and who went', async () => {

@@ -1,6 +1,8 @@
 // iamlogind and iamlogin as an administrator meets them.
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort, startMachine, type Machine } from '../support/machine.ts'
 
@@ -8,6 +10,9 @@ const node = '/opt/iamlogin/node_modules/.bin/node'
 const asUser = 'setpriv --reuid 900 --regid 900 --clear-groups'
 const good =
   '[source]\nkind = "file"\npath = "/etc/iamlogin/directory.toml"\n[access]\ngroups = ["developers"]\n[audit]\njournal = false\n'
+
+const someDirectory =
+  '[[user]]\nname = "alice"\n[[user]]\nname = "root"\n[[group]]\nname = "developers"\nmembers = ["alice", "root"]\n'
 
 describe('iamlogind and iamlogin', () => {
   let machine: Machine
@@ -17,10 +22,7 @@ describe('iamlogind and iamlogin', () => {
 
   beforeAll(async () => {
     machine = await startMachine()
-    machine.write(
-      '/etc/iamlogin/directory.toml',
-      '[[user]]\nname = "alice"\n[[user]]\nname = "root"\n[[group]]\nname = "developers"\nmembers = ["alice", "root"]\n',
-    )
+    machine.write('/etc/iamlogin/directory.toml', someDirectory)
     machine.write('/etc/iamlogin/iamlogin.toml', good)
   })
   afterAll(async () => {
@@ -97,6 +99,107 @@ describe('iamlogind and iamlogin', () => {
     taken.close()
     await reload(`${good}[accounts]\nshell = "/bin/sh"\n`, '"msg":"ready"')
     expect((await machine.runAsync('getent passwd alice')).stdout).toMatch(/:\/bin\/sh$/m)
+  })
+
+  it('merges SIGHUPs, answers every connect meanwhile, and stops in 2 s with reloads owed', async () => {
+    machine.write('/etc/iamlogin/iamlogin.toml', good)
+    const readies = (text: string): number => text.split('"msg":"ready"').length - 1
+    const before = machine.resolverLog().length
+    const failures: string[] = []
+    let probes = 0
+    let isOver = false
+    const probe = async (socket: string): Promise<void> => {
+      while (!isOver) {
+        const client = connect(join(machine.root, 'run/iamlogin', socket))
+        await once(client, 'connect').catch((error: unknown) => failures.push(String(error)))
+        client.destroy()
+        probes++
+        await setTimeout(1)
+      }
+    }
+    const ask = async (): Promise<void> => {
+      while (!isOver) {
+        const { users } = await machine.control('/status').then(
+          (document) => (document as { directory: { users: number } }).directory,
+          (error: unknown) => ({ users: String(error) }),
+        )
+        if (users !== 1) failures.push(`users ${users}`)
+      }
+    }
+    const probing = Promise.all([probe('resolver.sock'), probe('control.sock'), ask()])
+    for (let signal = 0; signal < 200; signal++) {
+      machine.signalResolver('SIGHUP')
+      await setTimeout(10)
+    }
+    const reloads = readies(machine.resolverLog().slice(before))
+    isOver = true
+    await probing
+    expect(failures).toEqual([])
+    expect(probes).toBeGreaterThan(200)
+    expect(reloads).toBeGreaterThanOrEqual(1)
+    expect(reloads).toBeLessThanOrEqual(4)
+    for (let signal = 0; signal < 20; signal++) machine.signalResolver('SIGHUP')
+    const stoppedAt = performance.now()
+    await machine.stopResolver()
+    expect(performance.now() - stoppedAt).toBeLessThan(2_500)
+    await machine.startResolver()
+  })
+
+  it('takes narrower and wider groups at once, and no such change for a loss of the source', async () => {
+    const people = Array.from({ length: 12 }, (_, index) => `person${index}`)
+    const directory = (groups: Readonly<Record<string, readonly string[]>>): string =>
+      [
+        ...people.map((name) => `[[user]]\nname = "${name}"\n`),
+        ...Object.entries(groups).map(
+          ([name, members]) =>
+            `[[group]]\nname = "${name}"\nmembers = [${members.map((each) => `"${each}"`).join()}]\n`,
+        ),
+      ].join('')
+    machine.write(
+      '/etc/iamlogin/directory.toml',
+      directory({ developers: people, ops: people.slice(0, 3) }),
+    )
+    await expect
+      .poll(async () => (await cli('refresh --confirm --json')).stdout, { timeout: 10_000 })
+      .toContain('"users": 12')
+    const reload = async (groups: string): Promise<void> => {
+      const seen = machine.resolverLog().length
+      machine.write('/etc/iamlogin/iamlogin.toml', good.replace('"developers"', groups))
+      machine.signalResolver('SIGHUP')
+      await expect
+        .poll(() => machine.resolverLog().slice(seen), { timeout: 10_000 })
+        .toContain('"msg":"ready"')
+      expect(machine.resolverLog().slice(seen)).not.toContain('the last good directory stays')
+    }
+    await reload('"ops"')
+    expect((await machine.runAsync('getent passwd person2')).code).toBe(0)
+    expect((await machine.runAsync('getent passwd person3')).code).toBe(2)
+    await reload('"ops", "developers"')
+    expect((await machine.runAsync('getent passwd person11')).code).toBe(0)
+    await reload('"developers"')
+    machine.write('/etc/iamlogin/directory.toml', someDirectory)
+    expect(await cli('refresh --confirm')).toMatchObject({ code: 0 })
+  })
+
+  it('moves metrics.listen without touching the other sockets', async () => {
+    const [one, two] = [await freePort(), await freePort()]
+    const get = async (port: number): Promise<number> =>
+      fetch(`http://127.0.0.1:${port}/metrics`).then(
+        ({ status }) => status,
+        () => 0,
+      )
+    for (const [open, shut] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      machine.write(
+        '/etc/iamlogin/iamlogin.toml',
+        `${good}[metrics]\nlisten = "127.0.0.1:${open}"\n`,
+      )
+      machine.signalResolver('SIGHUP')
+      await expect.poll(() => get(open), { timeout: 10_000 }).toBe(200)
+      expect(await get(shut)).toBe(0)
+    }
   })
 
   it('starts with damaged state, and says so', async () => {
