@@ -125,11 +125,12 @@ command(
   config,
   'grants',
   {
-    summary: 'the local groups and the shared accounts that root hands out to IAM users',
+    summary:
+      "root's lists: local groups, shared accounts, the range of ids and the folder of homes",
     example: 'iamlogin config grants --write',
   },
   (output, _args, options) => configGrants(output, paths.config, options['write'] === true),
-).option('--write', 'put them in /etc/iamlogin/local-groups and shared-accounts; needs root')
+).option('--write', 'put them in /etc/iamlogin/root.d/; needs root')
 command(
   program,
   'audit',

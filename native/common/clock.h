@@ -4,6 +4,13 @@
 #include <stdint.h>
 #include <time.h>
 
+/*
+ * CLOCK_MONOTONIC_COARSE in milliseconds, for what is looked at again from time to time. It takes longer to
+ * ask than most of a lookup: one call of a module looks once, and clock_recent_ms() is what was seen then.
+ */
+int64_t clock_look_ms(void);
+int64_t clock_recent_ms(void);
+
 /* The time of one of clock_gettime(2)'s clocks in milliseconds. */
 static inline int64_t clock_ms(clockid_t clock)
 {

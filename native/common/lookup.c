@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "backoff.h"
 #include "clock.h"
 #include "kept.h"
 #include "misses.h"
-#include "pack.h"
 #include "protocol.h"
 #include "record.h"
 #include "snapshot.h"
@@ -50,7 +50,11 @@ static int ask(const struct question *question, struct snapshot *snapshot, struc
 {
         struct miss miss = {question->opcode, question->name, question->id, 0};
         bool is_remembered = snapshot->base != NULL;
+        int r = question->name != NULL ? answer_may_have_name(question->name)
+                                       : answer_may_have_id(question->id);
 
+        if (r < 0)
+                return r;
         if (is_remembered) {
                 miss.generation = snapshot_generation(snapshot);
                 if (is_stranger(snapshot, question) || misses_know(&miss))
@@ -59,7 +63,7 @@ static int ask(const struct question *question, struct snapshot *snapshot, struc
         }
         if (kept_take(question, clock_ms(CLOCK_MONOTONIC_COARSE), ret_reply))
                 return 0;
-        int r = send_question(question, ret_reply);
+        r = send_question(question, ret_reply);
         if (r == -ENOENT && is_remembered)
                 misses_note(&miss);
         return r;
@@ -142,7 +146,7 @@ int lookup_passwd_by_name(const char *name, char *buffer, size_t length, struct 
         }
         if (r == 0 && !is_name(&record.name, name))
                 r = -EBADMSG;
-        return keep_if_large(r < 0 ? r : pack_passwd(&record, buffer, length, ret), &question, &reply);
+        return keep_if_large(r < 0 ? r : answer_passwd(&record, buffer, length, ret), &question, &reply);
 }
 
 int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passwd *ret)
@@ -164,7 +168,7 @@ int lookup_passwd_by_uid(uint32_t uid, char *buffer, size_t length, struct passw
         }
         if (r == 0 && record.uid != uid)
                 r = -EBADMSG;
-        return keep_if_large(r < 0 ? r : pack_passwd(&record, buffer, length, ret), &question, &reply);
+        return keep_if_large(r < 0 ? r : answer_passwd(&record, buffer, length, ret), &question, &reply);
 }
 
 int lookup_group_by_name(const char *name, char *buffer, size_t length, struct group *ret)
@@ -186,7 +190,7 @@ int lookup_group_by_name(const char *name, char *buffer, size_t length, struct g
         }
         if (r == 0 && !is_name(&record.name, name))
                 r = -EBADMSG;
-        return keep_if_large(r < 0 ? r : pack_group(&record, buffer, length, ret), &question, &reply);
+        return keep_if_large(r < 0 ? r : answer_group(&record, buffer, length, ret), &question, &reply);
 }
 
 int lookup_group_by_gid(uint32_t gid, char *buffer, size_t length, struct group *ret)
@@ -208,7 +212,7 @@ int lookup_group_by_gid(uint32_t gid, char *buffer, size_t length, struct group 
         }
         if (r == 0 && record.gid != gid)
                 r = -EBADMSG;
-        return keep_if_large(r < 0 ? r : pack_group(&record, buffer, length, ret), &question, &reply);
+        return keep_if_large(r < 0 ? r : answer_group(&record, buffer, length, ret), &question, &reply);
 }
 
 void gid_list_clear(struct gid_list *list)
@@ -264,8 +268,11 @@ int lookup_initgroups(const char *user, struct gid_list *ret_list)
 
         if (!is_possible(user))
                 return -ENOENT;
-        if (stored_gids(user, &snapshot, ret_list) == 0)
-                return 0;
-        int r = ask(&(struct question){IAMLOGIN_OP_INITGROUPS, user, 0}, &snapshot, &reply);
-        return r < 0 ? r : read_gids(&reply.payload, false, ret_list);
+        int r = stored_gids(user, &snapshot, ret_list);
+        if (r < 0) {
+                r = ask(&(struct question){IAMLOGIN_OP_INITGROUPS, user, 0}, &snapshot, &reply);
+                if (r == 0)
+                        r = read_gids(&reply.payload, false, ret_list);
+        }
+        return r < 0 ? r : answer_check_gids(user, ret_list->gids, ret_list->count);
 }

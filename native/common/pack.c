@@ -61,7 +61,9 @@ int pack_passwd(const struct passwd_record *record, char *buffer, size_t length,
         return 0;
 }
 
-int pack_group(const struct group_record *record, char *buffer, size_t length, struct group *ret)
+int pack_group(const struct group_record *record,
+               bool (*is_left_out)(const struct view *member, const void *context), const void *context,
+               char *buffer, size_t length, struct group *ret)
 {
         struct cursor cursor = {buffer, buffer + length};
         struct reader members = record->members;
@@ -76,16 +78,19 @@ int pack_group(const struct group_record *record, char *buffer, size_t length, s
 
         if (list == NULL || entry.gr_name == NULL || entry.gr_passwd == NULL)
                 return -ERANGE;
+        char **next = list;
         for (uint32_t i = 0; i < record->count; i++) {
                 struct view member;
                 int r = read_str(&members, &member);
                 if (r < 0)
                         return r;
-                list[i] = copy_view(&cursor, &member);
-                if (list[i] == NULL)
+                if (is_left_out != NULL && is_left_out(&member, context))
+                        continue;
+                *next = copy_view(&cursor, &member);
+                if (*next++ == NULL)
                         return -ERANGE;
         }
-        list[record->count] = NULL;
+        *next = NULL;
         *ret = entry;
         return 0;
 }

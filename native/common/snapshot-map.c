@@ -132,7 +132,7 @@ static bool is_replaced(const struct slot *slot)
 {
         char path[STATE_PATH_MAX];
         struct statx file;
-        long long now = clock_ms(CLOCK_MONOTONIC_COARSE);
+        long long now = clock_look_ms();
 
         if (now - atomic_load(&checked_at_ms) < 1000)
                 return false;

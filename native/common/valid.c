@@ -36,11 +36,42 @@ bool valid_name(const char *name, size_t length)
         return !digits_only && !(length == 4 && memcmp(name, "root", 4) == 0);
 }
 
+bool valid_part(const char *part, size_t length)
+{
+        if (length == 0 || length > UINT8_MAX || !is_word(part[0]))
+                return false;
+        for (size_t i = 1; i < length; i++)
+                if (!is_word(part[i]) && part[i] != '.' && part[i] != '-')
+                        return false;
+        return true;
+}
+
+/* Eight bytes at a time: a field is what a lookup spends much of its time on. */
+static const uint64_t each = 0x0101010101010101, high = 0x8080808080808080;
+
+static bool has_zero(uint64_t word)
+{
+        return ((word - each) & ~word & high) != 0;
+}
+
+/* A byte below 0x20. */
+static bool has_control(uint64_t word)
+{
+        return ((word - each * 0x20) & ~word & high) != 0;
+}
+
 bool valid_field(const char *field, size_t length, size_t max)
 {
         if (length > max)
                 return false;
-        for (size_t i = 0; i < length; i++) {
+        size_t i = 0;
+        for (; length - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+                uint64_t word;
+                memcpy(&word, field + i, sizeof(word));
+                if (has_zero(word ^ each * ':') || has_zero(word ^ each * 0x7f) || has_control(word))
+                        return false;
+        }
+        for (; i < length; i++) {
                 unsigned char c = (unsigned char) field[i];
                 if (c < 0x20 || c == 0x7f || c == ':')
                         return false;

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         reader = (struct reader){data, data + size};
         if (decode_group(&reader, &group) == 0) {
                 struct group entry;
-                if (pack_group(&group, buffer, room, &entry) == 0 && !valid_id(entry.gr_gid))
+                if (pack_group(&group, NULL, NULL, buffer, room, &entry) == 0 && !valid_id(entry.gr_gid))
                         abort();
         }
         return 0;

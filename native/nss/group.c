@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "answer.h"
+#include "clock.h"
 #include "listing.h"
-#include "local-groups.h"
 #include "lookup.h"
-#include "pack.h"
 #include "protocol.h"
 #include "status.h"
 #include "walk.h"
@@ -57,13 +57,18 @@ enum nss_status _nss_iamlogin_getgrent_r(struct group *grp, char *buffer, size_t
 
         if (listing == NULL)
                 return to_nss_status(-ECANCELED, errnop);
-        int r = listing_peek(listing, IAMLOGIN_OP_GROUP_LIST, &entry);
-        if (r == 0)
-                r = decode_group(&entry, &record);
-        if (r == 0)
-                r = pack_group(&record, buffer, length, grp);
-        if (r == 0)
-                listing_advance(listing, &entry);
+        int r;
+        (void) clock_look_ms(); /* a list goes on for as long as its reader likes */
+        do {
+                r = listing_peek(listing, IAMLOGIN_OP_GROUP_LIST, &entry);
+                if (r == 0)
+                        r = decode_group(&entry, &record);
+                if (r < 0)
+                        break;
+                r = answer_group(&record, buffer, length, grp);
+                if (r == 0 || r == -EPERM)
+                        listing_advance(listing, &entry);
+        } while (r == -EPERM);
         walk_leave(&walk);
         return to_nss_status(r, errnop);
 }
@@ -116,13 +121,14 @@ enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t group, long
                                              gid_t **groupsp, long int limit, int *errnop)
 {
         CLEANUP_GIDS struct gid_list list = GID_LIST_EMPTY;
-        uint32_t local[LOCAL_GROUPS_MAX];
+        uint32_t local[LOCAL_GROUPS_MAX] = {0};
 
         int r = lookup_initgroups(user, &list);
+        /* Before anything is added: libc keeps what a module leaves behind, whatever it returns. */
+        int count = r == 0 ? answer_local_groups(local) : r;
+        r = count < 0 ? count : add_groups(list.gids, list.count, group, start, size, groupsp, limit);
         if (r == 0)
-                r = add_groups(list.gids, list.count, group, start, size, groupsp, limit);
-        if (r == 0)
-                r = add_groups(local, local_groups_read(local), group, start, size, groupsp, limit);
+                r = add_groups(local, (uint32_t) count, group, start, size, groupsp, limit);
         return to_nss_status(r, errnop);
 }
 

@@ -4,9 +4,10 @@
 #include <nss.h>
 #include <pwd.h>
 
+#include "answer.h"
+#include "clock.h"
 #include "listing.h"
 #include "lookup.h"
-#include "pack.h"
 #include "protocol.h"
 #include "status.h"
 #include "walk.h"
@@ -51,13 +52,18 @@ enum nss_status _nss_iamlogin_getpwent_r(struct passwd *pwd, char *buffer, size_
 
         if (listing == NULL)
                 return to_nss_status(-ECANCELED, errnop);
-        int r = listing_peek(listing, IAMLOGIN_OP_PASSWD_LIST, &entry);
-        if (r == 0)
-                r = decode_passwd(&entry, &record);
-        if (r == 0)
-                r = pack_passwd(&record, buffer, length, pwd);
-        if (r == 0)
-                listing_advance(listing, &entry);
+        int r;
+        (void) clock_look_ms(); /* a list goes on for as long as its reader likes */
+        do {
+                r = listing_peek(listing, IAMLOGIN_OP_PASSWD_LIST, &entry);
+                if (r == 0)
+                        r = decode_passwd(&entry, &record);
+                if (r < 0)
+                        break;
+                r = answer_passwd(&record, buffer, length, pwd);
+                if (r == 0 || r == -EPERM)
+                        listing_advance(listing, &entry);
+        } while (r == -EPERM);
         walk_leave(&walk);
         return to_nss_status(r, errnop);
 }

@@ -17,50 +17,22 @@
 
 #include "cleanup.h"
 #include "decimal.h"
-#include "place.h"
+#include "local-table.h"
 #include "processes.h"
-#include "root-list.h"
-#include "valid.h"
+#include "root-ids.h"
 
 enum { PATIENCE_MS = 2000, TRIES_MAX = 5, LOGIND_MS = 5000 };
-
-/* The configuration's defaults of ids.min and ids.max. */
-static const uint32_t IDS_MIN_DEFAULT = 1879048192, IDS_MAX_DEFAULT = 2147483647;
 
 static const char help[] =
         "usage: iamlogin-terminate < REQUEST\n"
         "Reads one uid, decimal, from standard input and ends every session and process of it, if it is\n"
-        "one that iamlogin gives out (within /etc/iamlogin/ids, else 1879048192-2147483647, and in no line\n"
-        "of /etc/passwd), with what that user became by sudo or su on a terminal. Prints \"ended "
+        "one that iamlogin gives out (within " ROOT_LISTS_DIR "/ids, else 1879048192-2147352575, and in no\n"
+        "line of /etc/passwd), with what that user became by sudo or su on a terminal. Prints \"ended "
         "COUNT\"\n"
         "or \"refused REASON\". Started by iamlogin-terminate.socket; needs root.\n"
         "\n"
         "Example:\n"
         "  echo 1950171475 | iamlogin-terminate\n";
-
-/* 1 local, 0 not, -errno: then nobody is ended. */
-static int is_local(uint32_t uid)
-{
-        FILE *file = fopen(place_of("/etc/passwd", "IAMLOGIN_PASSWD_FILE"), "re");
-        CLEANUP_FREE char *line = NULL;
-        size_t size = 0;
-        int found = 0;
-
-        if (file == NULL)
-                return -errno;
-        while (getline(&line, &size, file) > 0) {
-                uint32_t id;
-                const char *name = strchr(line, ':');
-                const char *password = name == NULL ? NULL : strchr(name + 1, ':');
-                if (password == NULL)
-                        continue;
-                const char *at = password + 1;
-                if (decimal_read_id_as_libc(&at, at + strlen(at), &id) == 0 && *at == ':' && id == uid)
-                        found = 1;
-        }
-        fclose(file);
-        return found;
-}
 
 static int read_uid(uint32_t *ret_uid)
 {
@@ -124,40 +96,10 @@ static int end_all(uint32_t uid)
         return left > 0 ? -EBUSY : count;
 }
 
-/*
- * The range that iamlogin gives ids out of, as root listed it: "MIN-MAX". Others' ids may be in no line
- * of /etc/passwd either: those of containers, or of another directory.
- */
-static int read_range(uint32_t *ret_min, uint32_t *ret_max)
-{
-        char list[ROOT_LIST_MAX];
-        const char *at = list;
-        uint32_t min, max;
-
-        *ret_min = IDS_MIN_DEFAULT;
-        *ret_max = IDS_MAX_DEFAULT;
-        int r = root_list_read(ROOT_LIST_IDS, list);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        while (*at == '#' || *at == '\n') {
-                at += strcspn(at, "\n");
-                at += *at == '\n';
-        }
-        if (*at == '\0')
-                return 0;
-        size_t first = strcspn(at, "-\n");
-        const char *last = at + first + 1;
-        if (at[first] != '-' || decimal_u32(at, first, &min) < 0 ||
-            decimal_u32(last, strcspn(last, "\n"), &max) < 0 || min > max)
-                return -EBADMSG;
-        *ret_min = min;
-        *ret_max = max;
-        return 0;
-}
-
 int main(int argc, char **argv)
 {
-        uint32_t uid, min, max;
+        struct root_ids ids;
+        uint32_t uid;
 
         signal(SIGPIPE, SIG_IGN);
         if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -172,16 +114,16 @@ int main(int argc, char **argv)
                 puts("refused: no uid");
                 return EXIT_FAILURE;
         }
-        int r = read_range(&min, &max);
+        int r = root_ids_read(&ids);
         if (r < 0) {
-                printf("refused: /etc/iamlogin/ids: %s\n", strerror(-r));
+                printf("refused: " ROOT_LISTS_DIR "/ids: %s\n", strerror(-r));
                 return EXIT_FAILURE;
         }
-        if (!valid_id(uid) || uid < min || uid > max) {
+        if (!root_ids_allow(&ids, uid)) {
                 puts("refused: not an id of iamlogin's");
                 return EXIT_FAILURE;
         }
-        r = is_local(uid);
+        r = local_passwd_has_uid(uid);
         if (r != 0) {
                 puts(r > 0 ? "refused: a local user's" : "refused: /etc/passwd can't be read");
                 return EXIT_FAILURE;

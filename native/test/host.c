@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -76,15 +79,42 @@ const char *host_journalled(void)
         return entry;
 }
 
+static _Atomic int64_t passed_ms;
+
+void host_pass_time(int64_t ms)
+{
+        atomic_fetch_add(&passed_ms, ms);
+}
+
+/* In place of libc's, also for the modules that a test loads: CLOCK_MONOTONIC_COARSE goes as a test wants. */
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *ret_now)
+{
+        int r = (int) syscall(SYS_clock_gettime, clock, ret_now);
+
+        if (clock == CLOCK_MONOTONIC_COARSE) {
+                int64_t ms = atomic_load(&passed_ms) + ret_now->tv_nsec / 1000000;
+                ret_now->tv_sec += ms / 1000;
+                ret_now->tv_nsec = ms % 1000 * 1000000;
+        }
+        return r;
+}
+
 void host_start(void)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
+        char lists[64];
 
         CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
         CHECK(setenv("IAMLOGIN_STATE_DIR", folder, 1) == 0);
         host_write_text("passwd", "root:x:0:0::/root:/bin/sh\nadmin:x:1000:1000::/home/admin:/bin/sh\n");
         point("IAMLOGIN_PASSWD_FILE", "passwd");
-        point("IAMLOGIN_SHARED_ACCOUNTS", "shared-accounts");
+        host_write_text("group", "root:x:0:\nadmin:x:1000:\n");
+        point("IAMLOGIN_GROUP_FILE", "group");
+        host_write_text("shells", "/bin/sh\n/bin/bash\n");
+        point("IAMLOGIN_SHELLS_FILE", "shells");
+        snprintf(lists, sizeof(lists), "%s/root.d", folder);
+        CHECK(mkdir(lists, 0755) == 0);
+        point("IAMLOGIN_ROOT_LISTS", "root.d");
         point("IAMLOGIN_JOURNAL_SOCKET", "journal");
         snprintf(address.sun_path, sizeof(address.sun_path), "%s/journal", folder);
         journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

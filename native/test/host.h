@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Makes the folder and points the modules to it by their test variables. */
 void host_start(void);
@@ -19,3 +20,6 @@ void host_publish(const char *vector);
 /* The next entry that reached the journal, as one string; empty when there is none. */
 const char *host_journalled(void);
 void host_stop(void);
+
+/* Lets CLOCK_MONOTONIC_COARSE go on, for this program and the modules that it loads. */
+void host_pass_time(int64_t ms);

@@ -96,11 +96,11 @@ static void opens_no_local_account_that_root_did_not_list(void)
 
         answer_line(frame, key, strlen(key));
         CHECK(run("admin 1000", output, sizeof(output)) == 0 && output[0] == '\0');
-        host_write_text("shared-accounts", "# admin\nadm\nadmins\n");
+        host_write_text("root.d/shared-accounts", "# admin\nadm\nadmins\n");
         CHECK(run("admin 1000", output, sizeof(output)) == 0 && output[0] == '\0');
-        host_write_text("shared-accounts", "ec2-user\nadmin\n");
+        host_write_text("root.d/shared-accounts", "ec2-user\nadmin\n");
         CHECK(run("admin 1000", output, sizeof(output)) == 0 && output[0] == 's');
-        host_write_text("shared-accounts", "root\n");
+        host_write_text("root.d/shared-accounts", "root\n");
         CHECK(run("root 0", output, sizeof(output)) == 0 && output[0] == '\0');
 }
 
@@ -223,7 +223,7 @@ static void opens_shared_accounts_that_root_listed(void)
         host_write_text("passwd", shared);
         CHECK(run("ec2-user 1000 ssh-ed25519 " SECOND, output, sizeof(output)) == 0 && output[0] == '\0');
         CHECK(host_journalled()[0] == '\0');
-        host_write_text("shared-accounts", "ec2-user\n");
+        host_write_text("root.d/shared-accounts", "ec2-user\n");
         CHECK(run("ec2-user 1000 ssh-ed25519 " SECOND, output, sizeof(output)) == 0 && output[0] == 's');
         tells("key-offered", "IAMLOGIN_IAM_USER=bob\n");
         CHECK(run("ec2-user 1000 ssh-ed25519 " STRANGE, output, sizeof(output)) == 0 && output[0] == '\0');
@@ -233,7 +233,7 @@ static void opens_shared_accounts_that_root_listed(void)
         /* who became local meanwhile is no user of ours any more, listed or not */
         host_write_text("passwd", "alice:x:2026798591:100::/home/alice:/bin/sh\n");
         CHECK(run("alice 2026798591 ssh-ed25519 " FIRST, output, sizeof(output)) == 0 && output[0] == '\0');
-        host_write_text("shared-accounts", "alice\n");
+        host_write_text("root.d/shared-accounts", "alice\n");
         CHECK(run("alice 2026798591 ssh-ed25519 " FIRST, output, sizeof(output)) == 1 && output[0] == '\0');
 }
 

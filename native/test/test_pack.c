@@ -49,7 +49,7 @@ static void packs_group(void)
                         char *buffer = malloc(skew + room + 1);
                         struct group entry = {.gr_gid = 7};
                         CHECK(buffer != NULL);
-                        int r = pack_group(&record, buffer + skew, room, &entry);
+                        int r = pack_group(&record, NULL, NULL, buffer + skew, room, &entry);
                         CHECK(r == 0 || (r == -ERANGE && entry.gr_gid == 7));
                         if (room < strings + pointers)
                                 CHECK(r == -ERANGE);

@@ -24,6 +24,18 @@ int main(void)
         CHECK(name("abcdefghijklmnopqrstuvwxyz012345"));
         CHECK(!name("abcdefghijklmnopqrstuvwxyz0123456"));
 
+        CHECK(valid_part("iam-alice", 9) && valid_part("abcdefghijklmnopqrstuvwxyz0123456", 33) &&
+              !valid_part("..", 2) && !valid_part(".a", 2) && !valid_part("a/b", 3) && !valid_part("", 0));
+
+        /* Whole words of eight bytes and what is left of them: each place, each byte. */
+        char field[20];
+        for (size_t at = 0; at < sizeof(field); at++)
+                for (unsigned int byte = 0; byte < 256; byte++) {
+                        memset(field, 'a', sizeof(field));
+                        field[at] = (char) byte;
+                        bool good = byte >= 0x20 && byte != 0x7f && byte != ':';
+                        CHECK(valid_field(field, sizeof(field), sizeof(field)) == good);
+                }
         CHECK(valid_field("/home/a", 7, 7) && !valid_field("/home/a", 7, 6));
         CHECK(!valid_field("a:b", 3, 10) && !valid_field("a\nb", 3, 10) && !valid_field("a\0b", 3, 10));
         return 0;

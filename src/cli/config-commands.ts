@@ -1,9 +1,10 @@
 // iamlogin config check, config show, config grants: what the configuration says, without the resolver.
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import writeFileAtomic from 'write-file-atomic'
 import { findOnHost, type HostFacts } from '../config/host-check.ts'
 import { loadConfig, originText } from '../config/load.ts'
 import { readSecret } from '../notify/webhook.ts'
-import { grantsOf } from '../platform/grants.ts'
+import { formerLists, grantsOf, rootLists, type Grant } from '../platform/grants.ts'
 import { print, table, type Output } from './print.ts'
 
 /**
@@ -39,19 +40,30 @@ export function configShow(output: Output, file: string): 0 {
   return 0
 }
 
+const written = '# Written from '
+
+/** Every process reads them, and nobody but root may write them, whatever this process's umask. */
+async function writeGrants(file: string, grants: readonly Grant[]): Promise<void> {
+  mkdirSync(rootLists, { recursive: true })
+  chmodSync(rootLists, 0o755)
+  for (const { path, key, names } of grants)
+    await writeFileAtomic(
+      path,
+      `${written}${key} of ${file} by: iamlogin config grants --write\n${names.map((name) => `${name}\n`).join('')}`,
+      { mode: 0o644 },
+    )
+  for (const path of formerLists)
+    if (existsSync(path) && readFileSync(path, 'utf8').startsWith(written)) rmSync(path)
+}
+
 /**
  * iamlogin config grants [--write]: the local groups and accounts that root hands out. The NSS module
  * and the key command read them from files of root's, so that a resolver that was taken over can't.
  */
 export async function configGrants(output: Output, file: string, write: boolean): Promise<0> {
-  const { access, ids } = loadConfig(file).config
-  const grants = grantsOf({ ...access, ids })
-  for (const { path, key, names } of write ? grants : [])
-    await writeFileAtomic(
-      path,
-      `# Written from ${key} of ${file} by: iamlogin config grants --write\n${names.map((name) => `${name}\n`).join('')}`,
-      { mode: 0o644 },
-    )
+  const { access, ids, accounts } = loadConfig(file).config
+  const grants = grantsOf({ ...access, ids, home: accounts.home })
+  if (write) await writeGrants(file, grants)
   print(output, { grants, written: write }, () =>
     grants.map(({ path, names }) => `${path}: ${names.join(', ') || 'none'}`).join('\n'),
   )

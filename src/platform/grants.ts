@@ -1,40 +1,50 @@
 // What root alone hands out: lists in files of root's, which the NSS module and the key command read
 // themselves, so that a resolver that was taken over can't add to them; native/common/root-list.h.
 import { readFileSync } from 'node:fs'
+import { homeFolder } from '../directory/home.ts'
+
+/** Where the lists are; nobody but root may write the folder or a list. */
+export const rootLists = '/etc/iamlogin/root.d'
+
+/** Where the lists were before: what was written there by us is removed. */
+export const formerLists = ['ids', 'local-groups', 'shared-accounts'].map(
+  (name) => `/etc/iamlogin/${name}`,
+)
 
 export type Grant = {
   readonly path: string
   /** The key of the configuration that it is written from. */
   readonly key: string
   readonly names: readonly string[]
+  /** Lines that hold where the list has no other of the kind; native/common/root-ids.h. */
+  readonly defaults?: readonly string[]
 }
 
-/** What iamlogin-terminate goes by where root lists no range. */
-function isDefault({ min, max }: { readonly min: number; readonly max: number }): boolean {
-  return min === 1_879_048_192 && max === 2_147_352_575
-}
+const idsDefaults = ['1879048192-2147352575', '/home']
 
 /** The lists that belong to a configuration. */
-export function grantsOf(access: {
+export function grantsOf(config: {
   readonly localGroups: readonly string[]
   readonly sharedAccounts: Readonly<Record<string, unknown>>
   readonly ids: { readonly min: number; readonly max: number }
+  readonly home: string
 }): readonly Grant[] {
   return [
     {
-      path: '/etc/iamlogin/local-groups',
+      path: `${rootLists}/local-groups`,
       key: 'access.local_groups',
-      names: access.localGroups,
+      names: config.localGroups,
     },
     {
-      path: '/etc/iamlogin/shared-accounts',
+      path: `${rootLists}/shared-accounts`,
       key: 'access.shared_accounts',
-      names: Object.keys(access.sharedAccounts),
+      names: Object.keys(config.sharedAccounts),
     },
     {
-      path: '/etc/iamlogin/ids',
-      key: 'ids.min and ids.max',
-      names: isDefault(access.ids) ? [] : [`${access.ids.min}-${access.ids.max}`],
+      path: `${rootLists}/ids`,
+      key: 'ids.min, ids.max and accounts.home',
+      names: [`${config.ids.min}-${config.ids.max}`, homeFolder(config.home)],
+      defaults: idsDefaults,
     },
   ]
 }
@@ -47,11 +57,20 @@ function readText(path: string): string {
   }
 }
 
+function isFolder(line: string): boolean {
+  return line.startsWith('/')
+}
+
 /** What the configuration grants and root's list does not have: a sentence each. */
 export function missingGrants(grants: readonly Grant[], read = readText): readonly string[] {
-  return grants.flatMap(({ path, key, names }) => {
-    const listed = read(path).split('\n')
-    const missing = names.filter((name) => !listed.includes(name))
+  return grants.flatMap(({ path, key, names, defaults = [] }) => {
+    const listed = read(path)
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+    const implied = defaults.filter(
+      (each) => !listed.some((line) => isFolder(line) === isFolder(each)),
+    )
+    const missing = names.filter((name) => !listed.includes(name) && !implied.includes(name))
     return missing.length === 0
       ? []
       : [

@@ -294,9 +294,9 @@ file = "/var/lib/iamlogin/audit.ndjson"
   })
 
   it('opens no local account that root did not list, whatever the resolver says', async () => {
-    machine.run('mv /etc/iamlogin/shared-accounts /etc/iamlogin/away')
+    machine.run('mv /etc/iamlogin/root.d/shared-accounts /etc/iamlogin/away')
     refused(await machine.ssh('ec2-user', ed25519.path, 'true'))
-    machine.run('mv /etc/iamlogin/away /etc/iamlogin/shared-accounts')
+    machine.run('mv /etc/iamlogin/away /etc/iamlogin/root.d/shared-accounts')
     expect((await machine.ssh('ec2-user', ed25519.path, 'true')).code).toBe(0)
   })
 

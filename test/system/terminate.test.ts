@@ -113,16 +113,16 @@ describe('iamlogin-terminate', () => {
   })
 
   it('goes by the range that root listed, and ends nobody by one that cannot be read', async () => {
-    machine.run('mkdir -p /etc/iamlogin; echo 100000-2000000 > /etc/iamlogin/ids')
+    machine.run('mkdir -p /etc/iamlogin/root.d; echo 100000-2000000 > /etc/iamlogin/root.d/ids')
     expect(await terminate(`${hers}\n`)).toBe("refused: not an id of iamlogin's\n")
     expect(await terminate('100000\n')).toBe('ended 0\n')
     for (const flaw of ['100000', '2-1', 'all', '0-99999999999', '1-2x']) {
-      machine.run(`echo '${flaw}' > /etc/iamlogin/ids`)
-      expect(await terminate(`${hers}\n`)).toMatch(/^refused: \/etc\/iamlogin\/ids/)
+      machine.run(`echo '${flaw}' > /etc/iamlogin/root.d/ids`)
+      expect(await terminate(`${hers}\n`)).toMatch(/^refused: \/etc\/iamlogin\/root\.d\/ids/)
     }
-    machine.run('echo 0-4294967295 > /etc/iamlogin/ids; chmod 666 /etc/iamlogin/ids')
-    expect(await terminate(`${hers}\n`)).toMatch(/^refused: \/etc\/iamlogin\/ids/)
-    machine.run('rm /etc/iamlogin/ids')
+    machine.run('echo 0-4294967295 > /etc/iamlogin/root.d/ids; chmod 666 /etc/iamlogin/root.d/ids')
+    expect(await terminate(`${hers}\n`)).toMatch(/^refused: \/etc\/iamlogin\/root\.d\/ids/)
+    machine.run('rm /etc/iamlogin/root.d/ids')
   })
 
   it.each([

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded into every process that resolves a user. Trusts no answer. */
+#include "answer.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "clock.h"
+#include "pack.h"
+#include "valid.h"
+
+static bool is_text(const struct view *view, const char *text)
+{
+        return view->length == strlen(text) && memcmp(view->data, text, view->length) == 0;
+}
+
+static bool allows_id(const struct local_table *local, uint32_t id)
+{
+        return root_ids_allow(local_ids(local), id) && local_of_id(local, id) == 0;
+}
+
+static bool allows_name(const struct local_table *local, const struct view *name)
+{
+        return local_of_name(local, name->data, name->length) == 0 && !is_text(name, "iamlogin");
+}
+
+static bool allows_home(const struct local_table *local, const struct passwd_record *record)
+{
+        size_t length;
+        const char *part = root_ids_home(local_ids(local), record->dir.data, record->dir.length, &length);
+
+        if (part == NULL)
+                return false;
+        /* The name itself is checked already. */
+        if (length == record->name.length && memcmp(part, record->name.data, length) == 0)
+                return true;
+        return valid_part(part, length) && local_of_name(local, part, length) == 0;
+}
+
+static bool allows_passwd(const struct local_table *local, const struct passwd_record *record)
+{
+        return allows_id(local, record->uid) &&
+               (record->gid == record->uid || allows_id(local, record->gid)) &&
+               allows_name(local, &record->name) && allows_home(local, record);
+}
+
+static bool is_closed_shell(const struct view *shell)
+{
+        static const char *const shells[] = {"/usr/sbin/nologin", "/sbin/nologin", "/bin/false",
+                                             "/usr/bin/false"};
+
+        for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++)
+                if (is_text(shell, shells[i]))
+                        return true;
+        return false;
+}
+
+int answer_passwd(const struct passwd_record *record, char *buffer, size_t length, struct passwd *ret)
+{
+        CLEANUP_LOCAL struct local_hold local = LOCAL_HOLD_EMPTY;
+        struct passwd_record given = *record;
+
+        int r = local_acquire(&local);
+        if (r < 0)
+                return r;
+        if (!allows_passwd(local.table, record))
+                return -EPERM;
+        if (!local_has_shell(local.table, given.shell.data, given.shell.length) &&
+            !is_closed_shell(&given.shell))
+                given.shell = (struct view){"/bin/sh", sizeof("/bin/sh") - 1};
+        return pack_passwd(&given, buffer, length, ret);
+}
+
+static bool is_local_member(const struct view *member, const void *local)
+{
+        return (local_of_name(local, member->data, member->length) & LOCAL_IS_USER) != 0;
+}
+
+int answer_group(const struct group_record *record, char *buffer, size_t length, struct group *ret)
+{
+        CLEANUP_LOCAL struct local_hold local = LOCAL_HOLD_EMPTY;
+
+        int r = local_acquire(&local);
+        if (r < 0)
+                return r;
+        if (!allows_id(local.table, record->gid) || !allows_name(local.table, &record->name))
+                return -EPERM;
+        return pack_group(record, is_local_member, local.table, buffer, length, ret);
+}
+
+int answer_check_passwd(const struct passwd_record *record)
+{
+        CLEANUP_LOCAL struct local_hold local = LOCAL_HOLD_EMPTY;
+
+        int r = local_acquire(&local);
+        if (r < 0)
+                return r;
+        return allows_passwd(local.table, record) ? 0 : -EPERM;
+}
+
+int answer_may_have_name(const char *name)
+{
+        CLEANUP_LOCAL struct local_hold local = LOCAL_HOLD_EMPTY;
+        const struct view view = {name, (uint16_t) strlen(name)};
+
+        (void) clock_look_ms();
+        int r = local_acquire(&local);
+        if (r < 0)
+                return r;
+        return allows_name(local.table, &view) ? 0 : -ENOENT;
+}
+
+int answer_may_have_id(uint32_t id)
+{
+        CLEANUP_LOCAL struct local_hold local = LOCAL_HOLD_EMPTY;
+
+        (void) clock_look_ms();
+        int r = local_acquire(&local);
+        if (r < 0)
+                return r;
+        return allows_id(local.table, id) ? 0 : -ENOENT;
+}
+
+int answer_check_gids(const char *user, const uint32_t *gids, uint32_t count)
+{
+        CLEANUP_LOCAL struct local_hold local = LOCAL_HOLD_EMPTY;
+        const struct view view = {user, (uint16_t) strlen(user)};
+
+        int r = local_acquire(&local);
+        if (r < 0)
+                return r;
+        if (!allows_name(local.table, &view))
+                return -ENOENT;
+        for (uint32_t i = 0; i < count; i++)
+                if (!allows_id(local.table, gids[i]))
+                        return -EPERM;
+        return 0;
+}
+
+int answer_local_groups(uint32_t gids[LOCAL_GROUPS_MAX])
+{
+        CLEANUP_LOCAL struct local_hold local = LOCAL_HOLD_EMPTY;
+        const uint32_t *listed;
+
+        int r = local_acquire(&local);
+        if (r < 0)
+                return r;
+        int count = local_groups_of(local.table, &listed);
+        if (count > 0)
+                memcpy(gids, listed, (size_t) count * sizeof(*gids));
+        return count == -EPERM ? 0 : count;
+}
