@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -20,6 +21,7 @@
 #include "vector.h"
 
 typedef enum nss_status getpwnam_fn(const char *, struct passwd *, char *, size_t, int *);
+typedef enum nss_status initgroups_fn(const char *, gid_t, long *, long *, gid_t **, long, int *);
 typedef enum nss_status getpwent_fn(struct passwd *, char *, size_t, int *);
 
 static struct liar liar;
@@ -127,6 +129,39 @@ static void frees_a_reply_that_nobody_came_back_for(void)
         host_publish("directory-db");
 }
 
+/* Groups of alice's, root's list of local groups, and a mapping that needs no descriptor any more. */
+static void gives_all_groups_or_none_without_descriptors(void)
+{
+        struct rlimit limit, none;
+        long whole = 0, start = 0, size = 64;
+        gid_t *groups = calloc((size_t) size, sizeof(*groups));
+        int error;
+
+        CHECK(groups != NULL && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+        host_write_text("group", "root:x:0:\nadmin:x:1000:\ndocker:x:998:\n");
+        host_write_text("root.d/local-groups", "docker\n");
+        load();
+        initgroups_fn *initgroups_ = (initgroups_fn *) symbol("_nss_iamlogin_initgroups_dyn");
+        CHECK(initgroups_("alice", 1, &whole, &size, &groups, -1, &error) == NSS_STATUS_SUCCESS);
+        CHECK(whole > 1 && groups[whole - 1] == 998);
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+        for (int i = 0; i < 2; i++) {
+                /* At the second time what is known of the local groups must be read again. */
+                if (i == 1)
+                        host_write_text("group", "root:x:0:\nadmin:x:1000:\ndocker:x:998:\nnew:x:999:\n");
+                host_pass_time(2000);
+                CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+                start = 0;
+                enum nss_status status = initgroups_("alice", 1, &start, &size, &groups, -1, &error);
+                CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+                CHECK(status == NSS_STATUS_SUCCESS ? start == whole
+                                                   : status == NSS_STATUS_UNAVAIL && start == 0);
+                CHECK(i == 0 || status == NSS_STATUS_UNAVAIL);
+        }
+        unload();
+        free(groups);
+}
+
 static void *look_up_an_unknown_name(void *argument)
 {
         (void) argument;
@@ -170,6 +205,7 @@ int main(void)
         unmaps_the_directory_when_it_is_unloaded();
         unmaps_what_an_unfinished_walk_holds();
         frees_a_reply_that_nobody_came_back_for();
+        gives_all_groups_or_none_without_descriptors();
         leaves_nothing_of_a_cancelled_wait();
         liar_stop(&liar);
         host_stop();
