@@ -144,8 +144,8 @@ async function run(): Promise<void> {
       },
     }
   }
-  const warn = ({ access, ids }: Config): void => {
-    for (const sentence of missingGrants(grantsOf({ ...access, ids }))) log.warn({}, sentence)
+  const warn = ({ access, ids, accounts: { home } }: Config): void => {
+    for (const sentence of missingGrants(grantsOf({ ...access, ids, home }))) log.warn({}, sentence)
   }
 
   const first = await prepare(load(paths.config, log))
