@@ -3,6 +3,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Registry } from 'prom-client'
 import { createDoor } from './access/door.ts'
+import { createLeftovers } from './access/leftovers.ts'
 import { createRevoker } from './access/revoke.ts'
 import { createSessions } from './access/session.ts'
 import type { Audit } from './audit/event.ts'
@@ -17,6 +18,7 @@ import { ofOrigin, stateFilesOf, teller, tolerant, type Inheritance } from './la
 import { createMetrics } from './metrics/metrics.ts'
 import { createBucket } from './platform/bucket.ts'
 import { ageOf, type Clock } from './platform/clock.ts'
+import { lookForLeftovers } from './platform/leftovers.ts'
 import type { Log } from './platform/log.ts'
 import { inTurns } from './platform/turns.ts'
 import { watchAccounts } from './platform/watch-accounts.ts'
@@ -243,7 +245,9 @@ export function createResolver(deps: ResolverDeps): Resolver {
     clock,
     log,
   })
+  const leftovers = createLeftovers({ view, look: lookForLeftovers, audit, clock, log })
   let watching = inherited.watching
+  let looking: Promise<void> = Promise.resolve()
   /** The files are compared with what was written, and what is owed is tried again. */
   const settleFiles = async (): Promise<void> => {
     await Promise.all(files.map((file) => file.settle()))
@@ -254,6 +258,11 @@ export function createResolver(deps: ResolverDeps): Resolver {
       .then(() => revoker.check(before))
       .catch((error: unknown) => {
         log.error({ err: error }, 'looking for sessions of people who lost access failed')
+      })
+    looking = looking
+      .then(() => leftovers.check(before))
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'looking for things of others under names failed')
       })
   }
   const stopWatching = watchAccounts(
@@ -318,7 +327,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
         missCallsPerMinute,
         snapshot: publisher.last,
         owed,
-        notices: () => notices,
+        notices: () => [...notices, ...leftovers.notices()],
         written: async () => {
           await Promise.all(files.map((file) => file.idle()))
         },
@@ -359,6 +368,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     }),
     watched: () => watching,
     close: async () => {
+      await looking
       await keeper.close()
       await publisher.close()
       await Promise.all(files.map((file) => file.close()))

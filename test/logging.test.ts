@@ -40,6 +40,7 @@ const events: { readonly [Action in AuditEvent['action']]: AuditEvent & { action
   sudo: { at, action: 'sudo', ...session },
   'access-lost': { at, action: 'access-lost', subject, reason: 'left', sessions: 'terminated' },
   'user-renamed': { at, action: 'user-renamed', subject, previousName: 'al', reason: 'renamed' },
+  'leftovers-found': { at, action: 'leftovers-found', subject, reason: 'the home' },
   'directory-changed': {
     at,
     action: 'directory-changed',

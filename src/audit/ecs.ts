@@ -21,6 +21,7 @@ const kinds: Readonly<Record<AuditEvent['action'], Kind>> = {
   sudo: { category: ['iam', 'session'], type: ['start'], outcome: 'success' },
   'access-lost': { category: ['iam'], type: ['user', 'deletion'], outcome: 'success' },
   'user-renamed': { category: ['iam'], type: ['user', 'change'], outcome: 'success' },
+  'leftovers-found': { category: ['iam'], type: ['user', 'info'], outcome: 'unknown' },
   'directory-changed': { category: ['iam'], type: ['change'], outcome: 'success' },
   'source-failing': { category: ['network'], type: ['error'], outcome: 'failure' },
   'source-recovered': { category: ['network'], type: ['info'], outcome: 'success' },
@@ -83,6 +84,8 @@ function sentence(event: AuditEvent): string {
       return `${event.subject.linuxUser}: ${event.action}: ${event.reason}; sessions ${event.sessions}`
     case 'user-renamed':
       return `${event.subject.linuxUser}: ${event.action} from ${event.previousName}: ${event.reason}`
+    case 'leftovers-found':
+      return `${event.subject.linuxUser}: ${event.action}: ${event.reason}`
     case 'directory-changed':
       return `directory changed: added ${event.added.join(', ') || 'nobody'}, removed ${event.removed.join(', ') || 'nobody'}`
     case 'source-failing':

@@ -77,6 +77,12 @@ export type AuditEvent = At &
         readonly reason: string
       }
     | {
+        /** Things of another person lie under the name or home of somebody who came. */
+        readonly action: 'leftovers-found'
+        readonly subject: AuditSubject
+        readonly reason: string
+      }
+    | {
         readonly action: 'directory-changed'
         readonly added: readonly string[]
         readonly removed: readonly string[]

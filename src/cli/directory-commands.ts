@@ -9,6 +9,7 @@ import {
   type OwedWriteDocument,
   type StatusDocument,
 } from '../control/documents.ts'
+import { lookForLeftovers, type FindLeftovers } from '../platform/leftovers.ts'
 import { ago, print, table, type Output } from './print.ts'
 import { Refused, type Ask } from './resolver-client.ts'
 
@@ -142,10 +143,22 @@ export async function keys(ask: Ask, output: Output, user: string, now: number):
 const marks = { pass: 'yes ', fail: 'NO  ', info: '    ' } as const
 
 /** iamlogin explain NAME: 1 when NAME cannot log in here. */
-export async function explain(ask: Ask, output: Output, name: string): Promise<ExitCode> {
+export async function explain(
+  ask: Ask,
+  output: Output,
+  name: string,
+  look: () => Promise<FindLeftovers> = lookForLeftovers,
+): Promise<ExitCode> {
   const document = await ask(explainDocument, `/explain/${encodeURIComponent(name)}`)
   if (document instanceof Refused) return told(output, document)
-  print(output, document, (each) =>
+  // The resolver sees no homes (ProtectHome=): whoever asks may see more.
+  const left = document.passwd === null ? [] : await (await look())(document.passwd, 'files')
+  const more = left.map((found) => ({
+    rule: 'left by somebody else',
+    outcome: 'info' as const,
+    found,
+  }))
+  print(output, { ...document, steps: [...document.steps, ...more] }, (each) =>
     [
       ...each.steps.map((step) => `${marks[step.outcome]} ${step.rule}: ${step.found}`),
       each.allowed

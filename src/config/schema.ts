@@ -90,6 +90,7 @@ export const notifiableEvents = [
   'sudo',
   'access-lost',
   'user-renamed',
+  'leftovers-found',
   'directory-changed',
   'source-failing',
   'source-recovered',

@@ -137,6 +137,17 @@ export const explainDocument = z.object({
   allowed: z.boolean(),
   /** The Linux account that `allowed` is about; null where there is none. */
   account: z.string().nullable(),
+  /** Its entry; null where it is no account of ours. */
+  passwd: z
+    .object({
+      name: z.string(),
+      uid: z.number(),
+      gid: z.number(),
+      gecos: z.string(),
+      dir: z.string(),
+      shell: z.string(),
+    })
+    .nullable(),
   steps: z.array(
     z.object({ rule: z.string(), outcome: z.enum(['pass', 'fail', 'info']), found: z.string() }),
   ),

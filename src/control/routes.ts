@@ -178,6 +178,7 @@ export async function explainOf(parts: ControlParts, name: string): Promise<Expl
       name,
       allowed: false,
       account: null,
+      passwd: null,
       steps: [{ rule: 'directory', outcome: 'fail', found: 'not read yet' }],
     }
   const { source, directory, local, rules } = current
@@ -187,6 +188,7 @@ export async function explainOf(parts: ControlParts, name: string): Promise<Expl
     name,
     allowed,
     account: told.account ?? null,
+    passwd: current.index.accountByName(told.account ?? '')?.passwd ?? null,
     steps,
   })
   if (told.person === undefined) {

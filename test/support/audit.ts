@@ -85,6 +85,12 @@ export const eventsOf: Readonly<Record<AuditEvent['action'], fc.Arbitrary<AuditE
     previousName: name,
     reason: text,
   }),
+  'leftovers-found': fc.record({
+    action: fc.constant('leftovers-found' as const),
+    at,
+    subject,
+    reason: text,
+  }),
   'directory-changed': fc.record({
     action: fc.constant('directory-changed' as const),
     at,
