@@ -325,6 +325,19 @@ static void knows_at_once_that_nobody_listens(void)
         CHECK(now_ms() - before < IAMLOGIN_LOOKUP_DEADLINE_MS);
 }
 
+static void lets_systemd_sysusers_go_on(void)
+{
+        char *name = program_invocation_short_name;
+        struct passwd entry;
+        int error;
+
+        CHECK(by_name("svcq1", &entry, &error) == NSS_STATUS_UNAVAIL && error != ENOENT);
+        program_invocation_short_name = (char *) "systemd-sysusers";
+        CHECK(by_name("svcq1", &entry, &error) == NSS_STATUS_UNAVAIL && error == ENOENT);
+        program_invocation_short_name = name;
+        CHECK(by_name("svcq1", &entry, &error) == NSS_STATUS_UNAVAIL && error != ENOENT);
+}
+
 int main(void)
 {
         void *module = dlopen(MODULE, RTLD_NOW);
@@ -352,5 +365,6 @@ int main(void)
         liar_stop(&liar);
         CHECK(count_descriptors() == descriptors);
         knows_at_once_that_nobody_listens();
+        lets_systemd_sysusers_go_on();
         return 0;
 }
