@@ -20,9 +20,10 @@ import { hostFacts } from './platform/host-facts.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
 import { createLogger } from './platform/logger.ts'
+import { createNameCaches } from './platform/name-caches.ts'
 import { createNotify } from './platform/notify.ts'
 import { readLiveUids } from './platform/processes.ts'
-import { terminateBy } from './platform/terminate.ts'
+import { emptyCachesBy, terminateBy } from './platform/terminate.ts'
 import { packageVersion } from './platform/version.ts'
 import { openSource } from './resolver.ts'
 import { startService, type Prepared } from './service.ts'
@@ -162,6 +163,11 @@ async function run(): Promise<void> {
       ownUid: uid,
       liveUids: () => readLiveUids(),
       terminate: (target) => terminateBy(terminateSocket, target),
+      caches: createNameCaches({
+        empty: () => emptyCachesBy(terminateSocket),
+        clock: systemClock,
+        log,
+      }),
     },
     first,
   )

@@ -20,6 +20,7 @@ import { createBucket } from './platform/bucket.ts'
 import { ageOf, type Clock } from './platform/clock.ts'
 import { lookForLeftovers } from './platform/leftovers.ts'
 import type { Log } from './platform/log.ts'
+import type { NameCaches } from './platform/name-caches.ts'
 import { inTurns } from './platform/turns.ts'
 import { watchAccounts } from './platform/watch-accounts.ts'
 import { createIdentityCheck } from './refresh/identity.ts'
@@ -50,6 +51,7 @@ export type ResolverDeps = {
   readonly liveUids: () => Promise<ReadonlySet<number>>
   /** Ends the sessions of a uid by the root helper. */
   readonly terminate: (uid: number) => Promise<number>
+  readonly caches: NameCaches
   readonly open: OpenSource
   readonly inherited: Inheritance
   /** Resolves when the resolver before writes no state any more. */
@@ -143,6 +145,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     offlineMs,
     confirmMs,
     file: snapshotFile,
+    placed: deps.caches.changed,
   })
   const refresher = createRefresher({
     source,
@@ -159,7 +162,10 @@ export function createResolver(deps: ResolverDeps): Resolver {
     offlineMs,
     confirmMs,
     work: inTurns,
-    published: publisher.settled,
+    published: async () => {
+      await publisher.settled()
+      await deps.caches.idle()
+    },
     onRead: (before) => {
       onRead(before)
     },
@@ -327,7 +333,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
         missCallsPerMinute,
         snapshot: publisher.last,
         owed,
-        notices: () => [...notices, ...leftovers.notices()],
+        notices: () => [...notices, ...leftovers.notices(), ...deps.caches.notices()],
         written: async () => {
           await Promise.all(files.map((file) => file.idle()))
         },

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one thing that iamlogin does as root on the resolver's word: end the sessions and processes
- * of a uid. systemd starts it for each connection to its socket, which only the user iamlogin may
- * open. It decides by itself whose uids may be ended: never a local user's, never the system's.
+ * What iamlogin does as root on the resolver's word: end the sessions and processes of a uid, and
+ * empty other programs' caches of names. systemd starts it for each connection to its socket, which
+ * only the user iamlogin may open. It decides by itself whose uids may be ended: never a local user's,
+ * never the system's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "caches.h"
 #include "cleanup.h"
 #include "decimal.h"
 #include "local-table.h"
@@ -29,19 +31,29 @@ static const char help[] =
         "one that iamlogin gives out (within " ROOT_LISTS_DIR "/ids, else 1879048192-2147352575, and in no\n"
         "line of /etc/passwd), with what that user became by sudo or su on a terminal. Prints \"ended "
         "COUNT\"\n"
-        "or \"refused REASON\". Started by iamlogin-terminate.socket; needs root.\n"
+        "or \"refused REASON\". The request \"caches\" empties nscd's passwd and group caches instead, and\n"
+        "prints \"emptied NAMES\" or \"refused REASON\". Started by iamlogin-terminate.socket; needs root.\n"
         "\n"
         "Example:\n"
         "  echo 1950171475 | iamlogin-terminate\n";
 
-static int read_uid(uint32_t *ret_uid)
+static int read_uid(const char *line, uint32_t *ret_uid)
 {
-        char line[16] = "";
-
-        if (fgets(line, sizeof(line), stdin) == NULL)
-                return -EINVAL;
         size_t length = strcspn(line, "\n");
+
         return line[length] == '\n' ? decimal_u32(line, length, ret_uid) : -EINVAL;
+}
+
+static int empty_caches(void)
+{
+        int r = caches_empty_nscd();
+
+        if (r < 0) {
+                printf("refused: nscd: %s\n", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        puts(r > 0 ? "emptied nscd" : "emptied");
+        return EXIT_SUCCESS;
 }
 
 /* logind ends what signals to the user's own processes leave: scopes, the user's manager. */
@@ -100,6 +112,7 @@ int main(int argc, char **argv)
 {
         struct root_ids ids;
         uint32_t uid;
+        char line[16] = "";
 
         signal(SIGPIPE, SIG_IGN);
         if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -110,7 +123,9 @@ int main(int argc, char **argv)
                 fputs(help, stderr);
                 return 2;
         }
-        if (read_uid(&uid) < 0) {
+        if (fgets(line, sizeof(line), stdin) != NULL && strcmp(line, "caches\n") == 0)
+                return empty_caches();
+        if (read_uid(line, &uid) < 0) {
                 puts("refused: no uid");
                 return EXIT_FAILURE;
         }

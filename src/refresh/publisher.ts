@@ -40,6 +40,8 @@ function strangersOf({ local, index, rules }: Current): readonly string[] {
 export function createPublisher(deps: {
   readonly store: Store
   readonly file: Pick<DurableFile, 'put' | 'idle' | 'close'>
+  /** Called each time another directory.db is in place. */
+  readonly placed: () => void
   readonly clock: Clock
   readonly work: Work
   /** `source.offline`: goes into the file for the door. */
@@ -61,6 +63,7 @@ export function createPublisher(deps: {
     return {
       bytes: await deps.work(encodeSteps(input)),
       written: () => {
+        deps.placed()
         last = { generation, at: clock.now(), tookMs: clock.monotonic() - startedAt, readAt }
       },
     }

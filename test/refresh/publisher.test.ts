@@ -34,6 +34,7 @@ function aPublisher(begun = true) {
     close: () => running,
   }
   const publisher = createPublisher({
+    placed: () => undefined,
     store,
     clock,
     work: (steps) => Promise.resolve(finish(steps)),

@@ -18,7 +18,7 @@ import { freePort, type Outcome } from './machine.ts'
 const project = resolve(import.meta.dirname, '../..')
 const packages = [
   ...['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'openssh-server', 'sudo', 'procps'],
-  ...['passwd', 'cron', 'pamtester', 'rsyslog', 'rsyslog-kafka', 'rsyslog-elasticsearch'],
+  ...['passwd', 'cron', 'nscd', 'pamtester', 'rsyslog', 'rsyslog-kafka', 'rsyslog-elasticsearch'],
 ]
 
 export type Container = {
@@ -37,7 +37,9 @@ export type Container = {
 /** The root that containers are made of: made once by mmdebstrap, kept in build/. */
 function baseRoot(): string {
   const path = join(project, 'build/container-root')
-  if (existsSync(path)) return path
+  // One that was made before a package was added to the list is made anew.
+  if (existsSync(join(path, 'usr/sbin/nscd'))) return path
+  rmSync(path, { recursive: true, force: true })
   const fresh = `${path}.new`
   rmSync(fresh, { recursive: true, force: true })
   mkdirSync(dirname(path), { recursive: true })
@@ -93,7 +95,7 @@ printf '[Service]\\nEnvironment=AWS_ACCESS_KEY_ID=AKIATEST AWS_SECRET_ACCESS_KEY
   > etc/systemd/system/iamlogind.service.d/test.conf
 mkdir -p var/log/journal
 echo "127.0.0.1 localhost $(hostname)" > etc/hosts
-for unit in systemd-networkd systemd-resolved systemd-timesyncd rsyslog; do ln -sf /dev/null "etc/systemd/system/$unit.service"; done
+for unit in systemd-networkd systemd-resolved systemd-timesyncd rsyslog nscd; do ln -sf /dev/null "etc/systemd/system/$unit.service"; done
 echo ready
 read -r go
 exec systemd-nspawn --quiet --register=no --keep-unit --directory="$BASE/root" --bind-ro="$PROJECT:$AT" \\
