@@ -1,5 +1,6 @@
 // iamlogin config check, config show, config grants: what the configuration says, without the resolver.
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { findOnHost, type HostFacts } from '../config/host-check.ts'
 import { loadConfig, originText } from '../config/load.ts'
@@ -40,6 +41,11 @@ export function configShow(output: Output, file: string): 0 {
   return 0
 }
 
+/** Whether processes of every user reach what is below; a list that cannot be read is no list to the C side. */
+function isSearchable(folder: string): boolean {
+  return (statSync(folder).mode & 0o001) !== 0
+}
+
 const written = '# Written from '
 
 /** Every process reads them, and nobody but root may write them, whatever this process's umask. */
@@ -64,6 +70,10 @@ export async function configGrants(output: Output, file: string, write: boolean)
   const { access, ids, accounts } = loadConfig(file).config
   const grants = grantsOf({ ...access, ids, home: accounts.home })
   if (write) await writeGrants(file, grants)
+  if (write && !isSearchable(dirname(rootLists)))
+    output.warn(
+      `${dirname(rootLists)}: processes of other users cannot read root's lists below it, and so resolve nobody: chmod 755 ${dirname(rootLists)}`,
+    )
   print(output, { grants, written: write }, () =>
     grants.map(({ path, names }) => `${path}: ${names.join(', ') || 'none'}`).join('\n'),
   )
