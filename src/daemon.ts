@@ -25,7 +25,9 @@ import { createNotify } from './platform/notify.ts'
 import { readLiveUids } from './platform/processes.ts'
 import { emptyCachesBy, terminateBy } from './platform/terminate.ts'
 import { packageVersion } from './platform/version.ts'
+import { startWatchdog, watchdogMs } from './platform/watchdog.ts'
 import { openSource } from './resolver.ts'
+import { ping } from './server/ping.ts'
 import { startService, type Prepared } from './service.ts'
 import { createSignals } from './signals.ts'
 
@@ -238,6 +240,19 @@ async function run(): Promise<void> {
   // Ready with what the last run knew; without it, when the first read has ended, well or not.
   if (service.store().current() === undefined) await service.firstRead()
   announce(first.config)
+  const limitMs = watchdogMs(process.env, process.pid)
+  if (limitMs !== undefined)
+    startWatchdog({
+      limitMs,
+      probe: () => ping(paths.resolverSocket, limitMs / 4),
+      beat: () => {
+        notify('WATCHDOG=1')
+      },
+      failed: (error) => {
+        log.warn({ err: error }, `the resolver does not answer itself: ${explain(error)}`)
+      },
+      clock: systemClock,
+    })
 }
 
 try {

@@ -12,9 +12,9 @@ export type MissAnswer = 'present' | 'absent' | 'unknown'
 export type MissResolver = {
   /**
    * True when `name` is surely nobody of ours: no read could change it, or one said so a moment ago.
-   * @param isPrivileged root asks, sshd for whoever wants to log in: for them the moment is shorter
-   * while half of the calls that misses may cost are left, so that the first login after a person was
-   * created works although somebody asked for the name before.
+   * @param isPrivileged root asks, sshd for whoever wants to log in: the source is asked each time while
+   * half of the calls that misses may cost are left, so that the first login after a person was created
+   * works although somebody asked for the name before.
    */
   readonly isKnownMiss: (name: string, isPrivileged: boolean) => boolean
   /** Has the source read for `name`; answers within the budget. 'unknown' is no 'absent'. */
@@ -33,14 +33,12 @@ export type MissDeps = {
 }
 
 const missTtlMs = 30_000
-/** As long as a process remembers a miss by itself: native/common/misses.h. */
-const privilegedTtlMs = 1_000
 const missNames = 10_000
 
 /** Makes the bounded way from an unknown name to the source. */
 export function createMissResolver(deps: MissDeps): MissResolver {
   const { clock, store, refresher, bucket } = deps
-  const misses = new LRUCache<string, number>({
+  const misses = new LRUCache<string, true>({
     max: missNames,
     ttl: missTtlMs,
     ttlResolution: 0,
@@ -77,9 +75,9 @@ export function createMissResolver(deps: MissDeps): MissResolver {
       promise.then(resolve, reject).finally(cancel)
     })
 
-  /** Names asked again and again must leave enough of the bucket for names never asked before. */
-  const mayAskAgain = (missedAt: number): boolean =>
-    clock.monotonic() - missedAt >= privilegedTtlMs && bucket.left() >= bucket.size / 2
+  /** Names asked for again and again must leave enough for names never asked for before. */
+  const mayAskAgain = (): boolean =>
+    bucket.left() >= Math.max(bucket.size / 2, refresher.lastCost())
 
   return {
     isKnownMiss: (name, isPrivileged) => {
@@ -91,19 +89,18 @@ export function createMissResolver(deps: MissDeps): MissResolver {
         if (systemOwner(name, { sysusers, reservedNames: rules.reservedNames }) !== undefined)
           return true
       }
-      const missedAt = misses.get(name)
-      return missedAt !== undefined && !(isPrivileged && mayAskAgain(missedAt))
+      return misses.has(name) && !(isPrivileged && mayAskAgain())
     },
     ask: async (name) => {
-      const askedAt = clock.monotonic()
       const done = await within(sharedRead())
       if (store.current()?.index.accountByName(name) !== undefined) return 'present'
-      if (done !== true) return 'unknown'
+      // A name asked for again while the source is away: what was said last still counts.
+      if (done !== true) return misses.has(name) ? 'absent' : 'unknown'
       // Of a group that was never read nobody knows whose names it has.
       const { unread = [] } = store.current()?.source ?? {}
       if (unread.some(({ isAbsent, lastReadAt }) => !isAbsent && lastReadAt === undefined))
         return 'unknown'
-      misses.set(name, askedAt)
+      misses.set(name, true)
       return 'absent'
     },
     stats: () => ({ cached: misses.size, budgetLeft: bucket.left() }),

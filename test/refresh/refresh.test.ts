@@ -540,16 +540,33 @@ describe('createMissResolver', () => {
     expect(misses.isKnownMiss('stranger', false)).toBe(false)
   })
 
-  it('has root ask again a second later: a person may have been created meanwhile', async () => {
-    const { refresher, misses, clock, state } = aResolver(aSource(everyone))
+  it('has root ask again: a person may have been created meanwhile', async () => {
+    const { refresher, misses, state } = aResolver(aSource(everyone))
     await refresher.start()
     expect(await misses.ask('fay')).toBe('absent')
-    expect(misses.isKnownMiss('fay', true)).toBe(true)
-    await clock.advance(1_000)
     expect(misses.isKnownMiss('fay', false)).toBe(true)
     expect(misses.isKnownMiss('fay', true)).toBe(false)
     state.directory = aSource([...everyone, aUser({ name: 'fay' })])
     expect(await misses.ask('fay')).toBe('present')
+  })
+
+  it('keeps a miss, asked for again by root while the source is away, for its time', async () => {
+    const { refresher, misses, clock, state } = aResolver(aSource(everyone))
+    await refresher.start()
+    expect(await misses.ask('guess')).toBe('absent')
+    state.failing = true
+    expect(misses.isKnownMiss('guess', true)).toBe(false)
+    expect(await misses.ask('guess')).toBe('absent')
+    await clock.advance(30_001)
+    expect(await misses.ask('guess')).toBe('unknown')
+  })
+
+  it('asks again for nothing that the budget cannot pay', async () => {
+    const { refresher, misses, state } = aResolver(aSource(everyone), 10)
+    state.callsPerRead = 6
+    await refresher.start()
+    expect(await misses.ask('guess')).toBe('absent')
+    expect(misses.isKnownMiss('guess', true)).toBe(true)
   })
 
   it('spends on names asked again no more than half of what misses may cost', async () => {

@@ -1,6 +1,7 @@
 // The resolver's server on a real socket: any bytes, many peers, and who may ask what.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -8,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { silentLog } from '../../src/platform/log.ts'
 import { systemClock, type Clock } from '../../src/platform/clock.ts'
 import { mayAsk } from '../../src/server/authorize.ts'
+import { ping as askIfAlive } from '../../src/server/ping.ts'
 import { startServer, type ResolverServer } from '../../src/server/server.ts'
 import { encodePending, encodeRequest, encodeSuccess } from '../../src/wire/codec.ts'
 import { op, status } from '../../src/wire/protocol.ts'
@@ -179,6 +181,17 @@ describe('startServer', () => {
     expect(await keys).toEqual(wanted)
     expect(await name).toEqual(pong)
     expect(waiting.size).toBe(0)
+  })
+
+  it('is heard of by ping while it answers, and only then', async () => {
+    await expect(askIfAlive(path(), 5_000)).resolves.toBeUndefined()
+    await server?.close()
+    await expect(askIfAlive(path(), 5_000)).rejects.toMatchObject({ code: 'resolver_unreachable' })
+    const mute = createServer().listen(path())
+    await once(mute, 'listening')
+    await expect(askIfAlive(path(), 50)).rejects.toMatchObject({ code: 'resolver_unreachable' })
+    mute.close()
+    server = await start()
   })
 
   it('does not start beside another resolver, and replaces a dead one', async () => {
