@@ -2,7 +2,9 @@
 /* One call before a resolver that answers late, hangs, hangs up and lies: which error comes of it, and when.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -138,6 +140,31 @@ static void asks_the_next_resolver_once(void)
         CHECK(call_door() == -ECONNRESET && liar.hang_ups == 0);
 }
 
+/* Who runs su may stop it for as long as they like: what was answered meanwhile still counts. */
+static void does_not_time_out_while_it_is_stopped(void)
+{
+        const uint8_t success = IAMLOGIN_STATUS_SUCCESS;
+        const struct timespec stopped = {.tv_sec = 1, .tv_nsec = 300000000}, moment = {.tv_nsec = 1000000};
+        uint8_t request[64];
+        int status;
+
+        say(&success, 1);
+        liar.drip = true;
+        liar.request_length = 0;
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0)
+                _exit(call_door() == 0 ? 0 : 1);
+        while (liar_asked(&liar, request, sizeof(request)) == 0)
+                nanosleep(&moment, NULL);
+        CHECK(kill(child, SIGSTOP) == 0 && waitpid(child, &status, WUNTRACED) == child);
+        CHECK(WIFSTOPPED(status));
+        nanosleep(&stopped, NULL);
+        CHECK(kill(child, SIGCONT) == 0 && waitpid(child, &status, 0) == child);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        liar.drip = false;
+}
+
 static void takes_nothing_else_for_an_outage(void)
 {
         static const int refusals[] = {-ENOENT,     -EACCES, -EPROTONOSUPPORT, -EPROTO,  -EBADMSG,
@@ -156,6 +183,7 @@ int main(void)
         asks_the_next_resolver_once();
         waits_while_the_resolver_lives();
         gives_up_when_the_resolver_hangs();
+        does_not_time_out_while_it_is_stopped();
         takes_nothing_else_for_an_outage();
         liar_stop(&liar);
         CHECK(call_door() == -ECONNREFUSED && took_ms < IAMLOGIN_SILENCE_MS);
