@@ -1,0 +1,250 @@
+// The whole resolver over the real SDK: an answer that proves nothing leaves people, keys and
+// sessions as they were, and `status` says what came.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { z } from 'zod'
+import type { AuditEvent } from '../src/audit/event.ts'
+import { loadConfig } from '../src/config/load.ts'
+import {
+  keysDocument,
+  refreshDocument,
+  statusDocument,
+  usersDocument,
+} from '../src/control/documents.ts'
+import { systemClock } from '../src/platform/clock.ts'
+import { startResolver, type Resolver } from '../src/resolver.ts'
+import { collectingLog, type LogLine } from './support/builders.ts'
+import { startIamServer, type IamServer } from './support/iam-server.ts'
+
+const blob = 'AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f'
+const key = `ssh-ed25519 ${blob} alice`
+
+let folder: string
+let server: IamServer
+let resolver: Resolver | undefined
+let lines: LogLine[]
+let events: AuditEvent[]
+let terminated: number[]
+/** Who has processes here. */
+let live: ReadonlySet<number>
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+  server = await startIamServer()
+  lines = []
+  events = []
+  terminated = []
+  live = new Set()
+})
+afterEach(async () => {
+  await resolver?.close()
+  resolver = undefined
+  await server.stop()
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true })
+})
+
+async function start(access: string): Promise<void> {
+  const config = join(folder, 'iamlogin.toml')
+  writeFileSync(
+    config,
+    `[source]\nendpoint = "${server.url}"\nrefresh = "1h"\n[access]\n${access}\n`,
+  )
+  resolver = await startResolver({
+    config: loadConfig(config).config,
+    paths: {
+      config,
+      stateDir: folder,
+      runtimeDir: folder,
+      resolverSocket: join(folder, 'resolver.sock'),
+      controlSocket: join(folder, 'control.sock'),
+    },
+    version: 'test',
+    addon: {
+      peerCredentials: () => ({ pid: process.pid, uid: 0, gid: 0 }),
+      sendDatagram: () => undefined,
+    },
+    clock: systemClock,
+    log: collectingLog(lines),
+    audit: (event) => events.push(event),
+    liveUids: () => Promise.resolve(live),
+    terminate: (uid) => {
+      terminated.push(uid)
+      return Promise.resolve(1)
+    },
+    ownUid: 1,
+  })
+  await resolver.firstRead
+}
+
+function ask<T>(schema: z.ZodType<T>, path: string, method = 'GET'): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath: join(folder, 'control.sock'), path, method }, (answer) => {
+      text(answer).then((body) => {
+        resolve(schema.parse(JSON.parse(body)))
+      }, reject)
+    })
+      .once('error', reject)
+      .end()
+  })
+}
+const status = () => ask(statusDocument, '/status')
+const refresh = () => ask(refreshDocument, '/refresh', 'POST')
+const names = async () => {
+  const { users } = await ask(usersDocument, '/users')
+  return users.map(({ name }) => name).toSorted()
+}
+const keysOf = (name: string) => ask(keysDocument, `/keys/${name}`)
+
+/** Alice with a key that was read, and a session. */
+async function startWithAlice(access = 'groups = ["developers"]'): Promise<void> {
+  server.addUser('alice', ['developers'])
+  server.addUser('bob', ['developers'])
+  server.uploadKey('alice', key)
+  server.setMfa('alice', true)
+  await start(access)
+  expect((await keysOf('alice')).keys).toHaveLength(1)
+  const { users } = await ask(usersDocument, '/users')
+  live = new Set(users.filter(({ name }) => name === 'alice').map(({ uid }) => uid))
+}
+
+/** Nothing of alice's is gone: not from memory, not from disk, no session. */
+async function expectAliceStays(): Promise<void> {
+  expect(await names()).toContain('alice')
+  expect((await keysOf('alice')).keys).toMatchObject([{ type: 'ssh-ed25519' }])
+  // Closing sees to its end what was begun: sessions to end, files to write.
+  await resolver?.close()
+  resolver = undefined
+  expect(terminated).toEqual([])
+  expect(readFileSync(join(folder, 'keys.json'), 'utf8')).toContain(blob)
+  expect(readFileSync(join(folder, 'keys.db')).includes(blob)).toBe(true)
+  const lost = events.flatMap((event) =>
+    event.action === 'access-lost' ? event.subject.linuxUser : [],
+  )
+  expect(lost).not.toContain('alice')
+}
+
+describe('an answer that proves nothing', () => {
+  it.each(['page', 'page-xml', 'empty', 'other-action', 'no-list', 'no-marker'] as const)(
+    'in the place of a person’s keys (%s) takes nothing away',
+    async (fault) => {
+      await startWithAlice()
+      server.setFault('ListSSHPublicKeys', fault)
+      expect(await refresh()).toMatchObject({ refreshed: true })
+      expect(await keysOf('alice')).toMatchObject({ stale: true })
+      const { source, keys } = await status()
+      expect(source.state).toBe('partial')
+      expect(keys.problems).toMatchObject([
+        {
+          part: 'uploads',
+          code: 'source_foreign_answer',
+          message: expect.stringContaining('no answer of iam:ListSSHPublicKeys') as string,
+        },
+      ])
+      await expectAliceStays()
+    },
+  )
+
+  it.each(['page-xml', 'empty'] as const)(
+    'in the place of all users (%s), twice, leaves the directory',
+    async (fault) => {
+      await startWithAlice('groups = ["*"]')
+      server.setFault('ListUsers', fault)
+      for (let read = 0; read < 2; read++)
+        expect(await refresh()).toMatchObject({
+          refreshed: false,
+          error: { code: 'source_foreign_answer' },
+        })
+      expect((await status()).source.state).toBe('failing')
+      await expectAliceStays()
+    },
+  )
+
+  it.each(['no-marker', 'empty-marker', 'other-name', 'no-list', 'same-marker', 'page'] as const)(
+    'in the place of a group (%s) leaves its members',
+    async (fault) => {
+      for (let user = 0; user < 16; user++) server.addUser(`user${user}`, ['developers'])
+      await startWithAlice()
+      server.setPageSize(10)
+      server.setFault('GetGroup', fault)
+      server.resetCalls()
+      expect(await refresh()).toMatchObject({
+        refreshed: false,
+        error: { code: 'source_foreign_answer' },
+      })
+      expect(server.calls()['GetGroup']).toBeLessThanOrEqual(2)
+      expect(await names()).toHaveLength(18)
+      await expectAliceStays()
+    },
+  )
+
+  it('in the place of MFA devices shuts nobody out', async () => {
+    await startWithAlice('groups = ["developers"]\nrequire_mfa = true')
+    server.setFault('ListMFADevices', 'page-xml')
+    await refresh()
+    expect(await keysOf('alice')).toMatchObject({ stale: true })
+    expect((await status()).keys.problems).toMatchObject([{ part: 'mfa' }])
+    await expectAliceStays()
+  })
+})
+
+describe('a permission that is missing', () => {
+  it('for tags refuses nobody who has an uploaded key, and is named', async () => {
+    server.setFault('ListUserTags', 'denied')
+    await startWithAlice()
+    const { keys } = await status()
+    expect(keys.problems).toMatchObject([
+      {
+        part: 'tags',
+        code: 'source_denied',
+        hint: expect.stringContaining('iam:ListUserTags') as string,
+      },
+    ])
+    await expectAliceStays()
+  })
+})
+
+describe('a group that is gone', () => {
+  it('stops no removal from the others', async () => {
+    server.addUser('dora', ['dba'])
+    await startWithAlice('groups = ["developers", "dba"]')
+    expect(await names()).toEqual(['alice', 'bob', 'dora'])
+    server.deleteGroup('dba')
+    server.removeFromGroup('bob', 'developers')
+    expect(await refresh()).toMatchObject({ refreshed: true })
+    expect(await names()).toEqual(['alice'])
+    const { source } = await status()
+    expect(source).toMatchObject({
+      state: 'partial',
+      unreadGroups: [{ name: 'dba', code: 'source_unknown_group', isAbsent: true }],
+    })
+    await expectAliceStays()
+  })
+
+  it('or was never there hides nobody at a first start', async () => {
+    await startWithAlice('groups = ["developers", "devlopers"]')
+    expect(await names()).toEqual(['alice', 'bob'])
+  })
+})
+
+describe('the log of a resolver without credentials', () => {
+  it('is one line with the hint, however often it is asked', async () => {
+    server.addUser('alice', ['developers'])
+    server.setFault('*', 'no-credentials')
+    await start('groups = ["developers"]')
+    for (let read = 0; read < 5; read++) await refresh()
+    const shown = lines.filter(({ level }) => level === 'error' || level === 'warn')
+    expect(shown).toHaveLength(1)
+    expect(JSON.stringify(shown[0]).length).toBeLessThan(500)
+    expect(shown[0]?.fields).toEqual({
+      code: 'source_no_credentials',
+      hint: expect.stringContaining('instance profile') as string,
+    })
+  })
+})
