@@ -16,7 +16,9 @@ import {
   usersDocument,
 } from '../src/control/documents.ts'
 import { systemClock } from '../src/platform/clock.ts'
-import { startResolver, type Resolver } from '../src/resolver.ts'
+import { createLocalAccounts } from '../src/platform/local-accounts.ts'
+import { openSource } from '../src/resolver.ts'
+import { startService, type Service } from '../src/service.ts'
 import { collectingLog, type LogLine } from './support/builders.ts'
 import { startIamServer, type IamServer } from './support/iam-server.ts'
 
@@ -25,7 +27,7 @@ const key = `ssh-ed25519 ${blob} alice`
 
 let folder: string
 let server: IamServer
-let resolver: Resolver | undefined
+let service: Service | undefined
 let lines: LogLine[]
 let events: AuditEvent[]
 let terminated: number[]
@@ -43,44 +45,51 @@ beforeEach(async () => {
   live = new Set()
 })
 afterEach(async () => {
-  await resolver?.close()
-  resolver = undefined
+  await service?.close()
+  service = undefined
   await server.stop()
   vi.unstubAllEnvs()
   rmSync(folder, { recursive: true })
 })
 
 async function start(access: string): Promise<void> {
-  const config = join(folder, 'iamlogin.toml')
-  writeFileSync(
-    config,
-    `[source]\nendpoint = "${server.url}"\nrefresh = "1h"\n[access]\n${access}\n`,
-  )
-  resolver = await startResolver({
-    config: loadConfig(config).config,
-    paths: {
+  const path = join(folder, 'iamlogin.toml')
+  writeFileSync(path, `[source]\nendpoint = "${server.url}"\nrefresh = "1h"\n[access]\n${access}\n`)
+  const { config } = loadConfig(path)
+  service = await startService(
+    {
+      paths: {
+        config: path,
+        stateDir: folder,
+        runtimeDir: folder,
+        resolverSocket: join(folder, 'resolver.sock'),
+        controlSocket: join(folder, 'control.sock'),
+      },
+      version: 'test',
+      startedAt: systemClock.now(),
+      addon: {
+        peerCredentials: () => ({ pid: process.pid, uid: 0, gid: 0 }),
+        sendDatagram: () => undefined,
+      },
+      local: createLocalAccounts(),
+      clock: systemClock,
+      log: collectingLog(lines),
+      ownUid: 1,
+      liveUids: () => Promise.resolve(live),
+      terminate: (uid) => {
+        terminated.push(uid)
+        return Promise.resolve(1)
+      },
+      caches: { changed: () => undefined, idle: () => Promise.resolve(), notices: () => [] },
+    },
+    {
       config,
-      stateDir: folder,
-      runtimeDir: folder,
-      resolverSocket: join(folder, 'resolver.sock'),
-      controlSocket: join(folder, 'control.sock'),
+      open: await openSource(config),
+      audit: (event) => events.push(event),
+      close: () => Promise.resolve(),
     },
-    version: 'test',
-    addon: {
-      peerCredentials: () => ({ pid: process.pid, uid: 0, gid: 0 }),
-      sendDatagram: () => undefined,
-    },
-    clock: systemClock,
-    log: collectingLog(lines),
-    audit: (event) => events.push(event),
-    liveUids: () => Promise.resolve(live),
-    terminate: (uid) => {
-      terminated.push(uid)
-      return Promise.resolve(1)
-    },
-    ownUid: 1,
-  })
-  await resolver.firstRead
+  )
+  await service.firstRead()
 }
 
 function ask<T>(schema: z.ZodType<T>, path: string, method = 'GET'): Promise<T> {
@@ -119,8 +128,8 @@ async function expectAliceStays(): Promise<void> {
   expect(await names()).toContain('alice')
   expect((await keysOf('alice')).keys).toMatchObject([{ type: 'ssh-ed25519' }])
   // Closing sees to its end what was begun: sessions to end, files to write.
-  await resolver?.close()
-  resolver = undefined
+  await service?.close()
+  service = undefined
   expect(terminated).toEqual([])
   expect(readFileSync(join(folder, 'keys.json'), 'utf8')).toContain(blob)
   expect(readFileSync(join(folder, 'keys.db')).includes(blob)).toBe(true)
