@@ -68,8 +68,12 @@ export type KeyLookup = {
   readonly problems: () => readonly KeyProblem[]
 }
 
-/** `read` is absent in what was saved by an earlier run. */
-export type KnownCredentials = SavedCredentials & { readonly read?: Moment }
+/** `read` and `partsRead` are absent in what was saved by an earlier run. */
+export type KnownCredentials = SavedCredentials & {
+  readonly read?: Moment
+  /** Of parts that could not be read then: when they were. */
+  readonly partsRead?: ReadonlyMap<CredentialPart, Moment>
+}
 
 export type KeyLookupDeps = {
   readonly fetchCredentials: Source['fetchCredentials']
@@ -151,7 +155,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   for (const saved of deps.saved) {
     const read = saved.read ?? savedMoment(clock, saved.fetchedAt)
     const start = deps.savedIsStale || isInFuture(clock, read) ? stale() : read.monotonic
-    const partsRead = savedParts(clock, saved.credentials)
+    const partsRead = saved.partsRead ?? savedParts(clock, saved.credentials)
     cache.set(saved.id, { ...saved, read, partsRead }, { start })
   }
   /** Read, and on its way to the disk. */
