@@ -92,7 +92,7 @@ int listing_peek(struct listing *listing, uint8_t opcode, struct reader *ret_ent
 {
         if (!listing->started && snapshot_acquire(&listing->snapshot) == 0)
                 listing->started = 1;
-        if (listing->snapshot.slot >= 0)
+        if (listing->snapshot.base != NULL)
                 return peek_file(listing, opcode, ret_entry);
         if (listing->remaining == 0) {
                 if (listing->started && listing->next == 0)
@@ -109,7 +109,7 @@ int listing_peek(struct listing *listing, uint8_t opcode, struct reader *ret_ent
 
 void listing_advance(struct listing *listing, const struct reader *after)
 {
-        if (listing->snapshot.slot >= 0) {
+        if (listing->snapshot.base != NULL) {
                 listing->next++;
                 return;
         }

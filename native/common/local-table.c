@@ -3,16 +3,14 @@
 #include "local-table.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "cancel.h"
 #include "clock.h"
 #include "local-build.h"
-#include "slots.h"
 
-enum { LOOK_MS = 1000, TRIES_FOR_SLOT = 100 };
+enum { LOOK_MS = 1000 };
 
 static struct slots tables = SLOTS_EMPTY(local_table_free);
 static atomic_llong looked_at_ms;
@@ -27,75 +25,55 @@ static bool is_current(const struct local_table *table)
         return local_table_matches(table);
 }
 
-/* Puts a table read now in place of that of slot `old`, which the caller holds; on failure: none. */
-static int renew(int old)
-{
-        struct local_table *table = NULL;
-
-        if (old == SLOT_NONE)
-                atomic_store(&looked_at_ms, clock_look_ms());
-        int r = local_table_read(&table);
-        if (r == 0 && slots_replace(&tables, old, table) < 0) {
-                local_table_free(table);
-                r = -EUSERS;
-        }
-        if (r < 0 && old != SLOT_NONE)
-                slots_drop(&tables, old);
-        return r;
-}
-
-/* The way of a call that finds no table, or one that is not current and held. */
-static int acquire_anew(int held)
+/*
+ * For a call that finds no table, or holds one that is not current: the files as they are now. Where they
+ * can't be read, the old table says nothing any more.
+ */
+static int acquire_anew(struct hold *hold)
 {
         DEFER_CANCEL;
-        int errno_before = errno, index = SLOT_NONE, r = 0;
+        int errno_before = errno;
+        struct hold fresh = HOLD_NONE;
+        struct local_table *table = NULL;
 
-        /* Many threads that begin at once may fill all slots for a moment. */
-        for (int tries = 0; tries < TRIES_FOR_SLOT; tries++) {
-                r = renew(held);
-                if (held != SLOT_NONE)
-                        slots_leave(&tables, held);
-                held = SLOT_NONE;
-                index = slots_enter(&tables);
-                if (index != SLOT_NONE || r != -EUSERS)
-                        break;
-                sched_yield();
-        }
+        if (hold->value == NULL)
+                atomic_store(&looked_at_ms, clock_look_ms());
+        int r = local_table_read(&table);
         errno = errno_before;
-        if (index != SLOT_NONE)
-                return index;
-        return r < 0 ? r : -EBUSY;
+        if (r < 0) {
+                slots_drop(&tables, hold);
+                slots_leave(&tables, hold);
+                /* Another thread may have had the descriptor, or the memory, that this one lacked. */
+                return slots_enter(&tables, hold) ? 0 : r;
+        }
+        slots_put(&tables, hold, table, &fresh);
+        slots_leave(&tables, hold);
+        *hold = fresh;
+        return 0;
 }
 
 int local_acquire(struct local_hold *ret_hold)
 {
-        int index = slots_enter(&tables);
+        struct hold hold = HOLD_NONE;
 
-        if (index == SLOT_NONE || !is_current(tables.each[index].value)) {
-                index = acquire_anew(index);
-                if (index < 0)
-                        return index;
+        if (!slots_enter(&tables, &hold) || !is_current(hold.value)) {
+                int r = acquire_anew(&hold);
+                if (r < 0)
+                        return r;
         }
-        *ret_hold = (struct local_hold){tables.each[index].value, index};
+        *ret_hold = (struct local_hold){hold.value, hold};
         return 0;
 }
 
 void local_release(struct local_hold *hold)
 {
-        if (hold->slot >= 0)
-                slots_leave(&tables, hold->slot);
+        slots_leave(&tables, &hold->hold);
         *hold = (struct local_hold) LOCAL_HOLD_EMPTY;
 }
 
-/* dlclose(3), and exit(3), where other threads may still be inside: the last of them frees. */
 __attribute__((destructor)) static void forget(void)
 {
-        int index = slots_enter(&tables);
-
-        if (index != SLOT_NONE) {
-                slots_drop(&tables, index);
-                slots_leave(&tables, index);
-        }
+        slots_clear(&tables);
 }
 
 unsigned int local_of_name(const struct local_table *table, const char *name, size_t length)

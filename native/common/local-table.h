@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "root-ids.h"
+#include "slots.h"
 
 #define LOCAL_GROUPS_MAX 64
 
@@ -30,12 +31,12 @@ struct local_table;
 /* A held table: release it soon, for it can't be replaced meanwhile. */
 struct local_hold {
         const struct local_table *table;
-        int slot;
+        struct hold hold;
 };
 
 #define LOCAL_HOLD_EMPTY                                                                                     \
         {                                                                                                    \
-                NULL, -1                                                                                     \
+                NULL, HOLD_NONE                                                                              \
         }
 #define CLEANUP_LOCAL __attribute__((cleanup(local_release)))
 

@@ -52,6 +52,7 @@
 
 #include "bytes.h"
 #include "protocol.h"
+#include "slots.h"
 
 #define SNAPSHOT_HEADER 128
 #define SNAPSHOT_SIZE_MAX 536870912u /* 512 MiB */
@@ -103,13 +104,13 @@ struct snapshot_layout {
 struct snapshot {
         const uint8_t *base;
         size_t size;
-        int slot;
         const struct snapshot_layout *layout;
+        struct hold hold;
 };
 
 #define SNAPSHOT_NONE                                                                                        \
         {                                                                                                    \
-                NULL, 0, -1, NULL                                                                            \
+                NULL, 0, NULL, HOLD_NONE                                                                     \
         }
 #define CLEANUP_SNAPSHOT __attribute__((cleanup(snapshot_release)))
 

@@ -52,7 +52,7 @@ static void read_all(const uint8_t *bytes, size_t length)
 {
         struct snapshot_record copy = {.room = NULL}; /* a heap block each: ASan sees a read past its end */
         struct snapshot_layout layout;
-        struct snapshot snapshot = {bytes, length, -1, &layout};
+        struct snapshot snapshot = {bytes, length, &layout, HOLD_NONE};
 
         if (snapshot_check(bytes, length, &layout) < 0)
                 return;

@@ -233,6 +233,29 @@ static void keeps_one_table(void)
         CHECK(count_mappings() <= before + 4);
 }
 
+/* As in a child that was forked while other threads held each slot. */
+static void serves_with_every_slot_taken(void)
+{
+        struct local_hold held[SLOTS], fresh = LOCAL_HOLD_EMPTY;
+        int before = count_mappings();
+        char text[64];
+
+        for (uint32_t i = 0; i < SLOTS + 2; i++) {
+                snprintf(text, sizeof(text), "root:x:0:0:::\na:x:%u:5:::\n", 6000 + i);
+                host_write_text("passwd", text);
+                CHECK(acquire_later(i < SLOTS ? &held[i] : &fresh) == 0);
+                CHECK(local_of_id(i < SLOTS ? held[i].table : fresh.table, 6000 + i) == LOCAL_IS_USER);
+                local_release(&fresh);
+                CHECK(id_now(6000 + i) == LOCAL_IS_USER);
+        }
+        host_write_text("passwd", "");
+        CHECK(fails_now() == -ENODATA);
+        host_write_text("passwd", "root:x:0:0:::\n");
+        for (uint32_t i = 0; i < SLOTS; i++)
+                local_release(&held[i]);
+        CHECK(id_now(6000) == 0 && count_mappings() <= before + 1);
+}
+
 static atomic_bool stop;
 
 /* Either of two truths, never a mixture. */
@@ -294,6 +317,7 @@ int main(void)
         knows_the_shells_that_are_here();
         holds_many();
         keeps_one_table();
+        serves_with_every_slot_taken();
         serves_threads_and_children_while_files_are_replaced();
         host_stop();
         return 0;

@@ -36,7 +36,7 @@ static struct snapshot_record record = {.room = NULL};
 static struct snapshot view_of(const uint8_t *bytes, size_t length)
 {
         CHECK(snapshot_check(bytes, length, &layout) == 0);
-        return (struct snapshot){bytes, length, -1, &layout};
+        return (struct snapshot){bytes, length, &layout, HOLD_NONE};
 }
 
 static int find_user(const struct snapshot *snapshot, const char *name, struct passwd_record *ret_record)
@@ -97,7 +97,7 @@ static void knows_who_is_never_ours(void)
 /* Any bytes: either they are refused, or what is found about alice is true. */
 static void is_never_fooled(const uint8_t *bytes, size_t length)
 {
-        struct snapshot snapshot = {bytes, length, -1, &layout};
+        struct snapshot snapshot = {bytes, length, &layout, HOLD_NONE};
         struct passwd_record user;
         struct group_record group;
 
@@ -237,8 +237,10 @@ static void takes_only_files_that_can_be_trusted(void)
         CHECK(look_up_alice() == 0);
 }
 
-/* As the resolver does with a file that it can't replace; `removed`: else it is spoilt in place. */
-static void withdraw(bool removed)
+enum remains { REMOVED, SPOILT, NOT_YET_SPOILT, REMAINS };
+
+/* As the resolver does with a file that it can't replace: it removes it, or spoils it in place. */
+static void withdraw(enum remains remains)
 {
         static const uint8_t zeros[8] = {0};
         const uint32_t withdrawn = 2;
@@ -247,9 +249,9 @@ static void withdraw(bool removed)
         snprintf(path, sizeof(path), "%s/directory.db", folder);
         int old = open(path, O_WRONLY | O_CLOEXEC);
         CHECK(old >= 0);
-        if (removed)
+        if (remains == REMOVED)
                 CHECK(unlink(path) == 0);
-        else
+        if (remains == SPOILT)
                 CHECK(pwrite(old, zeros, sizeof(zeros), 0) == sizeof(zeros));
         CHECK(pwrite(old, &withdrawn, sizeof(withdrawn), 8) == sizeof(withdrawn));
         close(old);
@@ -257,10 +259,10 @@ static void withdraw(bool removed)
 
 static void reads_no_file_that_was_withdrawn(void)
 {
-        for (int removed = 0; removed < 2; removed++) {
+        for (enum remains remains = REMOVED; remains < REMAINS; remains++) {
                 put_file(truth, truth_length, 0644);
                 CHECK(look_up_alice() == 0);
-                withdraw(removed);
+                withdraw(remains);
                 CHECK(look_up_alice() == -ECONNREFUSED);
                 CHECK(look_up_alice() == -ECONNREFUSED);
                 put_file(truth, truth_length, 0644);

@@ -96,7 +96,7 @@ static void start_file(void)
                 put32(AT_LISTS + 4 * i, SNAPSHOT_HEADER);
         put32(AT_SUM, sum_of(bytes + SUM_START, SNAPSHOT_HEADER - SUM_START));
         CHECK(snapshot_check(bytes, FILE_SIZE, &layout) == 0);
-        snapshot = (struct snapshot){bytes, FILE_SIZE, -1, &layout};
+        snapshot = (struct snapshot){bytes, FILE_SIZE, &layout, HOLD_NONE};
         bytes_copied = bytes_summed = 0;
 }
 
