@@ -24,11 +24,12 @@ static int peek_file(struct listing *listing, uint8_t opcode, struct reader *ret
 
         listing->entry.room = listing->room;
         listing->entry.size = sizeof(listing->room);
-        int r = snapshot_entry(&listing->snapshot, list, listing->next, &listing->entry);
+        int r = snapshot_entry(&listing->snapshot, list, listing->next, listing->from, &listing->entry);
         if (r == -ENOENT) { /* the end: whoever forgets endpwent(3) keeps no mapping */
                 snapshot_record_clear(&listing->entry);
                 snapshot_release(&listing->snapshot);
                 listing->next = 0;
+                listing->from = 0;
         }
         if (r == 0)
                 *ret_entry = listing->entry.payload;
@@ -111,8 +112,17 @@ void listing_advance(struct listing *listing, const struct reader *after)
 {
         if (listing->snapshot.base != NULL) {
                 listing->next++;
+                listing->from = listing->entry.end;
                 return;
         }
         listing->page.payload = *after;
         listing->remaining--;
+}
+
+int listing_pass(struct listing *listing, const struct reader *after)
+{
+        if (++listing->refused > LISTING_REFUSED_MAX)
+                return -EBADMSG;
+        listing_advance(listing, after);
+        return -EPERM;
 }

@@ -11,6 +11,8 @@
 #include "snapshot.h"
 #include "wire.h"
 
+#define LISTING_REFUSED_MAX 4096u
+
 struct listing {
         struct snapshot snapshot;     /* held while the list comes from it */
         struct snapshot_record entry; /* the copy of its entry under the cursor */
@@ -19,6 +21,8 @@ struct listing {
         uint64_t generation;
         uint32_t next; /* where the page after this begins; 0: there is none. Of a file: the next entry */
         uint32_t remaining; /* entries left in the page */
+        uint32_t from;      /* of a file: where the entry before the cursor ends */
+        uint32_t refused;   /* entries so far that this host refuses */
         int started;
         int64_t waited_ms; /* for pages, since the list's start */
 };
@@ -38,3 +42,10 @@ void listing_clear(struct listing *listing);
  */
 int listing_peek(struct listing *listing, uint8_t opcode, struct reader *ret_entry);
 void listing_advance(struct listing *listing, const struct reader *after);
+
+/*
+ * As listing_advance, past an entry that this host refuses. -EPERM: go on with the next. -EBADMSG: there were
+ * more of them than a change of /etc/passwd or of root's lists makes until the resolver has published anew,
+ * and no caller waits for a list that is made of them.
+ */
+int listing_pass(struct listing *listing, const struct reader *after);

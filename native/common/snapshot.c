@@ -110,6 +110,7 @@ static int copy_record(const struct snapshot *snapshot, uint32_t offset, const u
         memcpy(copy, head, RECORD_HEADER);
         copy_shared(copy + RECORD_HEADER, snapshot->base + offset + RECORD_HEADER, length);
         record->payload = (struct reader){copy + RECORD_HEADER, copy + RECORD_HEADER + length};
+        record->end = (uint32_t) (offset + RECORD_HEADER + length);
         return 0;
 }
 
@@ -223,7 +224,7 @@ int snapshot_find_id(const struct snapshot *snapshot, enum snapshot_table table,
         return find(snapshot, table, &key, record);
 }
 
-int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uint32_t index,
+int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uint32_t index, uint32_t from,
                    struct snapshot_record *record)
 {
         uint8_t at[4], head[RECORD_HEADER];
@@ -232,7 +233,7 @@ int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uin
                 return -ENOENT;
         copy_shared(at, snapshot->base + snapshot->layout->lists[list].offset + 4 * (size_t) index,
                     sizeof(at));
-        int r = read_head(snapshot, load32(at), list_max[list], head);
+        int r = load32(at) < from ? -EBADMSG : read_head(snapshot, load32(at), list_max[list], head);
         if (r == 0)
                 r = copy_record(snapshot, load32(at), head, record);
         return r < 0 ? r : check_sum(record);

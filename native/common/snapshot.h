@@ -127,15 +127,13 @@ struct snapshot_record {
         size_t size;
         unsigned char *heap;
         struct reader payload;
+        uint32_t end; /* where the record ends in its file */
 };
 
 #define SNAPSHOT_ROOM 1024 /* what almost every passwd record fits in */
 #define SNAPSHOT_RECORD(room)                                                                                \
         {                                                                                                    \
-                room, sizeof(room), NULL,                                                                    \
-                {                                                                                            \
-                        NULL, NULL                                                                           \
-                }                                                                                            \
+                .room = (room), .size = sizeof(room)                                                         \
         }
 #define CLEANUP_RECORD __attribute__((cleanup(snapshot_record_clear)))
 
@@ -147,8 +145,12 @@ int snapshot_find_name(const struct snapshot *snapshot, enum snapshot_table tabl
 int snapshot_find_id(const struct snapshot *snapshot, enum snapshot_table table, uint32_t id,
                      struct snapshot_record *record);
 
-/* The index-th record of a kind. 0, -ENOENT past the last, -ENOMEM, or -EBADMSG. */
-int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uint32_t index,
+/*
+ * The index-th record of a kind. The writer lists records in the order of the file: one that begins before
+ * `from`, where the one before it ended (0: none), is damage, so that a whole list costs one pass at most.
+ * 0, -ENOENT past the last, -ENOMEM, or -EBADMSG.
+ */
+int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uint32_t index, uint32_t from,
                    struct snapshot_record *record);
 
 /* Which of the resolver's directories this is; grows with each. */

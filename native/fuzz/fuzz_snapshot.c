@@ -67,9 +67,9 @@ static void read_all(const uint8_t *bytes, size_t length)
                 (void) snapshot_find_id(&snapshot, (enum snapshot_table) table, 0, &copy);
         }
         for (uint32_t i = 0; i < 100; i++) {
-                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &copy) == 0)
+                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, 0, &copy) == 0)
                         read_user(copy.payload);
-                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, &copy) == 0)
+                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, 0, &copy) == 0)
                         read_group(copy.payload);
         }
         (void) snapshot_is_stranger(&snapshot, "alice");

@@ -66,8 +66,10 @@ enum nss_status _nss_iamlogin_getgrent_r(struct group *grp, char *buffer, size_t
                 if (r < 0)
                         break;
                 r = answer_group(&record, buffer, length, grp);
-                if (r == 0 || r == -EPERM)
+                if (r == 0)
                         listing_advance(listing, &entry);
+                if (r == -EPERM)
+                        r = listing_pass(listing, &entry);
         } while (r == -EPERM);
         walk_leave(&walk);
         return to_nss_status(r, errnop);

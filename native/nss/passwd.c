@@ -61,8 +61,10 @@ enum nss_status _nss_iamlogin_getpwent_r(struct passwd *pwd, char *buffer, size_
                 if (r < 0)
                         break;
                 r = answer_passwd(&record, buffer, length, pwd);
-                if (r == 0 || r == -EPERM)
+                if (r == 0)
                         listing_advance(listing, &entry);
+                if (r == -EPERM)
+                        r = listing_pass(listing, &entry);
         } while (r == -EPERM);
         walk_leave(&walk);
         return to_nss_status(r, errnop);

@@ -72,16 +72,16 @@ static void lists_everybody_in_order(void)
         struct group_record group;
 
         for (uint32_t i = 0; i < 3; i++) {
-                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &record) == 0);
+                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, 0, &record) == 0);
                 CHECK(decode_passwd(&record.payload, &user) == 0 && user.name.length == strlen(names[i]) &&
                       memcmp(user.name.data, names[i], user.name.length) == 0);
         }
-        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, 3, &record) == -ENOENT);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, 3, 0, &record) == -ENOENT);
         for (uint32_t i = 0; i < 5; i++)
-                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, &record) == 0 &&
+                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, 0, &record) == 0 &&
                       decode_group(&record.payload, &group) == 0);
-        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, 5, &record) == -ENOENT);
-        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, UINT32_MAX, &record) == -ENOENT);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, 5, 0, &record) == -ENOENT);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, UINT32_MAX, 0, &record) == -ENOENT);
 }
 
 static void knows_who_is_never_ours(void)
@@ -114,7 +114,7 @@ static void is_never_fooled(const uint8_t *bytes, size_t length)
         (void) snapshot_find_id(&snapshot, SNAPSHOT_GROUP_BY_GID, alice_uid, &record);
         CHECK(!snapshot_is_stranger(&snapshot, "alice"));
         for (uint32_t i = 0; i < 3; i++)
-                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, &record) == 0 &&
+                if (snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, 0, &record) == 0 &&
                     decode_passwd(&record.payload, &user) == 0)
                         CHECK(user.uid == user.gid);
         snapshot_record_clear(&record);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a lookup costs in a file that is valid by every sum and made to be slow: counted in bytes that
- * are copied from the file and bytes that are summed, not in seconds.
+ * What a lookup costs, and a list, in a file that is valid by every sum and made to be slow: counted in
+ * bytes that are copied from the file and bytes that are summed, not in seconds.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -192,12 +192,28 @@ static void stops_in_a_table_without_an_empty_slot(void)
         CHECK(!snapshot_is_stranger(&snapshot, "alice"));
 }
 
+static void stops_at_a_list_that_leads_to_one_record_again_and_again(void)
+{
+        layout.lists[SNAPSHOT_ALL_GROUPS].offset = TABLE;
+        layout.lists[SNAPSHOT_ALL_GROUPS].count = TABLE_SLOTS;
+        for (size_t i = 0; i < TABLE_SLOTS; i++)
+                put32(TABLE + 4 * i, RECORD);
+        put_record("daemon", 1900000001, SNAPSHOT_GROUP_MAX);
+        CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, 0, 0, &record) == 0);
+        bytes_copied = bytes_summed = 0;
+        for (uint32_t i = 1; i < TABLE_SLOTS; i++)
+                CHECK(snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, record.end, &record) == -EBADMSG);
+        CHECK(bytes_copied == 4 * (size_t) (TABLE_SLOTS - 1) && bytes_summed == 0);
+        snapshot_record_clear(&record);
+}
+
 int main(void)
 {
         start_file();
         stops_at_slots_that_lead_to_one_large_record();
         stops_at_the_first_damaged_record();
         stops_in_a_table_without_an_empty_slot();
+        stops_at_a_list_that_leads_to_one_record_again_and_again();
         free(bytes);
         return 0;
 }
