@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "local-build.h"
 #include "pack.h"
 #include "valid.h"
 
@@ -17,25 +18,25 @@ static bool is_text(const struct view *view, const char *text)
 
 static bool allows_id(const struct local_table *local, uint32_t id)
 {
-        return root_ids_allow(local_ids(local), id) && local_of_id(local, id) == 0;
+        return root_ids_allow(&local->ids, id) && local_flags_of_id(local, id) == 0;
 }
 
 static bool allows_name(const struct local_table *local, const struct view *name)
 {
-        return local_of_name(local, name->data, name->length) == 0 && !is_text(name, "iamlogin");
+        return local_flags_of_name(local, name->data, name->length) == 0 && !is_text(name, "iamlogin");
 }
 
 static bool allows_home(const struct local_table *local, const struct passwd_record *record)
 {
         size_t length;
-        const char *part = root_ids_home(local_ids(local), record->dir.data, record->dir.length, &length);
+        const char *part = root_ids_home(&local->ids, record->dir.data, record->dir.length, &length);
 
         if (part == NULL)
                 return false;
         /* The name itself is checked already. */
         if (length == record->name.length && memcmp(part, record->name.data, length) == 0)
                 return true;
-        return valid_part(part, length) && local_of_name(local, part, length) == 0;
+        return valid_part(part, length) && local_flags_of_name(local, part, length) == 0;
 }
 
 static bool allows_passwd(const struct local_table *local, const struct passwd_record *record)
@@ -66,7 +67,7 @@ int answer_passwd(const struct passwd_record *record, char *buffer, size_t lengt
                 return r;
         if (!allows_passwd(local.table, record))
                 return -EPERM;
-        if (!local_has_shell(local.table, given.shell.data, given.shell.length) &&
+        if (!local_lists_shell(local.table, given.shell.data, given.shell.length) &&
             !is_closed_shell(&given.shell))
                 given.shell = (struct view){"/bin/sh", sizeof("/bin/sh") - 1};
         return pack_passwd(&given, buffer, length, ret);
@@ -74,7 +75,7 @@ int answer_passwd(const struct passwd_record *record, char *buffer, size_t lengt
 
 static bool is_local_member(const struct view *member, const void *local)
 {
-        return (local_of_name(local, member->data, member->length) & LOCAL_IS_USER) != 0;
+        return (local_flags_of_name(local, member->data, member->length) & LOCAL_IS_USER) != 0;
 }
 
 int answer_group(const struct group_record *record, char *buffer, size_t length, struct group *ret)

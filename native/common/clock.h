@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -9,7 +10,11 @@
  * ask than most of a lookup: one call of a module looks once, and clock_recent_ms() is what was seen then.
  */
 int64_t clock_look_ms(void);
-int64_t clock_recent_ms(void);
+extern _Atomic int64_t clock_seen_ms;
+static inline int64_t clock_recent_ms(void)
+{
+        return atomic_load_explicit(&clock_seen_ms, memory_order_relaxed);
+}
 
 /* The time of one of clock_gettime(2)'s clocks in milliseconds. */
 static inline int64_t clock_ms(clockid_t clock)

@@ -161,6 +161,7 @@ static void add_name(struct local_table *table, const char *name, size_t length,
                 table->text[table->text_length + 1] = (char) length;
                 memcpy(table->text + table->text_length + 2, name, length);
                 table->text_length += 2 + length;
+                table->outlines[length] |= local_outline(name, length);
         }
         table->text[slot->at] = (char) (table->text[slot->at] | (char) flag);
 }

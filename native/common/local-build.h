@@ -9,7 +9,7 @@
 #include "local-table.h"
 #include "sum.h"
 
-enum { LOCAL_SHELLS_MAX = 64 };
+enum { LOCAL_SHELLS_MAX = 64, LOCAL_LENGTHS = 256 };
 
 /* What statx(2) said of a path: another file, or another content, differs in one of these. */
 struct seen {
@@ -39,6 +39,7 @@ struct local_table {
         struct name_slot *names;
         struct id_slot *id_slots;
         uint32_t name_mask, id_mask;
+        uint64_t outlines[LOCAL_LENGTHS]; /* by a name's length, the bits local_outline() of the names here */
         char *text;
         size_t text_length;
         int local_groups; /* their count, or -errno */
@@ -49,6 +50,15 @@ struct local_table {
                 uint32_t at, length;
         } shells[LOCAL_SHELLS_MAX];
 };
+
+/*
+ * One of 64 bits by the first and last character: the name of a member of a large group, which is hardly
+ * ever a local one, needs no hash then. `length` is 1 to 255.
+ */
+static inline uint64_t local_outline(const char *name, size_t length)
+{
+        return (uint64_t) 1 << (((unsigned char) name[0] * 7u + (unsigned char) name[length - 1]) & 63);
+}
 
 static inline uint32_t local_hash(const char *name, size_t length)
 {
@@ -77,6 +87,32 @@ static inline struct id_slot *local_find_id(const struct local_table *table, uin
                 if (slot->flags == 0 || slot->id == id)
                         return slot;
         }
+}
+
+/* local_of_name(), local_of_id() and local_has_shell(), in line: each lookup asks them, and a group of each
+ * member. */
+static inline unsigned int local_flags_of_name(const struct local_table *table, const char *name,
+                                               size_t length)
+{
+        if (length == 0 || length >= LOCAL_LENGTHS ||
+            (table->outlines[length] & local_outline(name, length)) == 0)
+                return 0;
+        const struct name_slot *slot = local_find_name(table, local_hash(name, length), name, length);
+        return slot->at == 0 ? 0 : (unsigned char) table->text[slot->at];
+}
+
+static inline unsigned int local_flags_of_id(const struct local_table *table, uint32_t id)
+{
+        return local_find_id(table, id)->flags;
+}
+
+static inline bool local_lists_shell(const struct local_table *table, const char *path, size_t length)
+{
+        for (uint32_t i = 0; i < table->shell_count; i++)
+                if (table->shells[i].length == length && (table->shells_here >> i & 1) != 0 &&
+                    memcmp(table->text + table->shells[i].at, path, length) == 0)
+                        return true;
+        return false;
 }
 
 /* Reads the files. 0 and the table, which local_table_free() frees; -errno. */

@@ -78,14 +78,12 @@ __attribute__((destructor)) static void forget(void)
 
 unsigned int local_of_name(const struct local_table *table, const char *name, size_t length)
 {
-        const struct name_slot *slot = local_find_name(table, local_hash(name, length), name, length);
-
-        return slot->at == 0 ? 0 : (unsigned char) table->text[slot->at];
+        return local_flags_of_name(table, name, length);
 }
 
 unsigned int local_of_id(const struct local_table *table, uint32_t id)
 {
-        return local_find_id(table, id)->flags;
+        return local_flags_of_id(table, id);
 }
 
 const struct root_ids *local_ids(const struct local_table *table)
@@ -95,11 +93,7 @@ const struct root_ids *local_ids(const struct local_table *table)
 
 bool local_has_shell(const struct local_table *table, const char *path, size_t length)
 {
-        for (uint32_t i = 0; i < table->shell_count; i++)
-                if (table->shells[i].length == length && (table->shells_here >> i & 1) != 0 &&
-                    memcmp(table->text + table->shells[i].at, path, length) == 0)
-                        return true;
-        return false;
+        return local_lists_shell(table, path, length);
 }
 
 int local_groups_of(const struct local_table *table, const uint32_t **ret_gids)

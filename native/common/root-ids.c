@@ -69,19 +69,3 @@ int root_ids_read(struct root_ids *ret_ids)
         int r = root_list_read(ROOT_LIST_IDS, list);
         return r < 0 && r != -ENOENT ? r : root_ids_parse(list, ret_ids);
 }
-
-bool root_ids_allow(const struct root_ids *ids, uint32_t id)
-{
-        return id >= ids->min && id <= ids->max && id >= IAMLOGIN_ID_FLOOR && id < ROOT_IDS_SIGN &&
-               (id < ROOT_IDS_FOREIGN_MIN || id > ROOT_IDS_FOREIGN_MAX);
-}
-
-const char *root_ids_home(const struct root_ids *ids, const char *path, size_t length, size_t *ret_length)
-{
-        size_t above = ids->homes_length;
-
-        if (length < above + 2 || path[above] != '/' || memcmp(path, ids->homes, above) != 0)
-                return NULL;
-        *ret_length = length - above - 1;
-        return path + above + 1;
-}

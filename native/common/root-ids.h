@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "protocol.h"
 #include "root-list.h"
 
 /* The configuration's defaults of ids.min and ids.max. */
@@ -43,10 +45,23 @@ int root_ids_read(struct root_ids *ret_ids);
 /* 0, or -EBADMSG. */
 int root_ids_parse(const char *text, struct root_ids *ret_ids);
 
-bool root_ids_allow(const struct root_ids *ids, uint32_t id);
+static inline bool root_ids_allow(const struct root_ids *ids, uint32_t id)
+{
+        return id >= ids->min && id <= ids->max && id >= IAMLOGIN_ID_FLOOR && id < ROOT_IDS_SIGN &&
+               (id < ROOT_IDS_FOREIGN_MIN || id > ROOT_IDS_FOREIGN_MAX);
+}
 
 /*
  * What follows the folder of homes and a slash in a path; NULL for a path elsewhere. The caller makes sure
  * that it is one plain part: valid_part of valid.h.
  */
-const char *root_ids_home(const struct root_ids *ids, const char *path, size_t length, size_t *ret_length);
+static inline const char *root_ids_home(const struct root_ids *ids, const char *path, size_t length,
+                                        size_t *ret_length)
+{
+        size_t above = ids->homes_length;
+
+        if (length < above + 2 || path[above] != '/' || memcmp(path, ids->homes, above) != 0)
+                return NULL;
+        *ret_length = length - above - 1;
+        return path + above + 1;
+}
