@@ -23,7 +23,10 @@ static bool allows_id(const struct local_table *local, uint32_t id)
 
 static bool allows_name(const struct local_table *local, const struct view *name)
 {
-        return local_flags_of_name(local, name->data, name->length) == 0 && !is_text(name, "iamlogin");
+        /* A group may have the name of a folder that a local user lives in, and so may a user with another
+         * home. */
+        return (local_flags_of_name(local, name->data, name->length) & ~(unsigned int) LOCAL_IS_HOME) == 0 &&
+               !is_text(name, "iamlogin");
 }
 
 static bool allows_home(const struct local_table *local, const struct passwd_record *record)
@@ -34,9 +37,8 @@ static bool allows_home(const struct local_table *local, const struct passwd_rec
         if (part == NULL)
                 return false;
         /* The name itself is checked already. */
-        if (length == record->name.length && memcmp(part, record->name.data, length) == 0)
-                return true;
-        return valid_part(part, length) && local_flags_of_name(local, part, length) == 0;
+        bool is_named = length == record->name.length && memcmp(part, record->name.data, length) == 0;
+        return (is_named || valid_part(part, length)) && local_flags_of_name(local, part, length) == 0;
 }
 
 static bool allows_passwd(const struct local_table *local, const struct passwd_record *record)

@@ -214,6 +214,10 @@ static void bounds_homes_and_shells(void)
         CHECK(user("dora", OURS, "/home/iam-abcdefghijklmnopqrstuvwxyz0123456789.dora") ==
               NSS_STATUS_SUCCESS);
         CHECK(user("dora", OURS, "/home/root") == NSS_STATUS_UNAVAIL);
+        /* A folder that a local user lives in takes no name away, only itself. */
+        CHECK(user("service-x", OURS, "/home/service-x") == NSS_STATUS_UNAVAIL);
+        CHECK(user("service-x", OURS, "/home/service-x-1900000001") == NSS_STATUS_SUCCESS);
+        CHECK(group("service-x", 1900000077) == NSS_STATUS_SUCCESS);
 
         static const char *const shells[][2] = {{"/bin/bash", "/bin/bash"},
                                                 {"/bin/sh", "/bin/sh"},

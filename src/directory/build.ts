@@ -1,7 +1,7 @@
 // Source records + rules -> the directory of this host, with everyone who was refused and why.
 // The order of the input never matters: records are sorted by age first, so the older one wins.
 import { memberSteps, sharedPeople } from './access.ts'
-import { chooseHome, chooseShell } from './home.ts'
+import { chooseHome, chooseShell, homeFolder, livesThere, localHomesIn } from './home.ts'
 import { createHomes } from './homes.ts'
 import { createIdSpace, inRange, type IdSpace } from './ids.ts'
 import { finish, pace, sortSteps, type Steps } from './steps.ts'
@@ -173,8 +173,29 @@ type Making = {
   readonly taken: Names['taken']
   readonly space: IdSpace
   readonly homes: ReturnType<typeof createHomes>
+  readonly localHomes: ReturnType<typeof localHomesIn>
   readonly refused: Refusal[]
   readonly notices: Notice[]
+}
+
+/** The modules refuse a home that is named so, whoever lives there. */
+function isLocalName({ users, groups }: HostAccounts, component: string): boolean {
+  return users.has(component) || groups.has(component)
+}
+
+type About = { readonly kind: 'user'; readonly id: string; readonly name: string }
+
+/** Told of a person who gets no home of their name because a local user lives there. */
+function ownHomeNotice(
+  name: string,
+  value: string,
+  { rules, localHomes }: Making,
+  about: About,
+): readonly Notice[] {
+  const own = rules.home.replaceAll('%u', name)
+  const user = localHomes.get(own.slice(homeFolder(own).length + 1))
+  if (user === undefined || own === value) return []
+  return [{ ...about, code: 'home-refused', reason: livesThere(own, user, value) }]
 }
 
 function makeAccount(
@@ -196,16 +217,22 @@ function makeAccount(
   const isOthers = (component: string): boolean => {
     const owner = taken.get(component.toLowerCase())
     return (
-      local.users.has(component) ||
+      isLocalName(local, component) ||
       homes.isKeptForAnother(component, user.id) ||
       (owner !== undefined && owner.record !== user)
     )
   }
-  const home = chooseHome(homes.wordFor(user.id, name, uid), user.overrides, { rules, isOthers })
+  const home = chooseHome(homes.wordFor(user.id, name, uid), user.overrides, {
+    rules,
+    isOthers,
+    localAt: (component) => context.localHomes.get(component),
+  })
   const shell = chooseShell(user.overrides, rules, local.shells)
   const about = { kind: 'user', id: user.id, name: user.name } as const
   if (home.refused !== undefined)
     notices.push({ ...about, code: 'home-refused', reason: home.refused })
+  else if (user.overrides?.dir === undefined)
+    notices.push(...ownHomeNotice(name, home.value, context, about))
   if (shell.refused !== undefined)
     notices.push({ ...about, code: 'shell-refused', reason: shell.refused })
   const gecos = gecosOf(user)
@@ -286,8 +313,14 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
     }
   const space = createIdSpace(rules.ids, living, local.ids)
   const sudoGid = space.give(sudoGroupId)
-  const homes = createHomes(pins.homes ?? {})
-  const making = { rules, local, taken: names.taken, space, homes, refused, notices }
+  const localHomes = localHomesIn(homeFolder(rules.home), local.homes)
+  const part = (word: string): string =>
+    rules.home.slice(homeFolder(rules.home).length + 1).replaceAll('%u', word)
+  const homes = createHomes(pins.homes ?? {}, (word) => {
+    const component = part(word)
+    return localHomes.has(component) || isLocalName(local, component)
+  })
+  const making = { rules, local, taken: names.taken, space, homes, localHomes, refused, notices }
   const accounts = yield* makeAccounts(names.users, making)
 
   const nameById = new Map<string, string>()

@@ -23,6 +23,29 @@ function isPlainComponent(name: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/.test(name)
 }
 
+/**
+ * Which parts right below the folder local users live in, and who: as native/common/local-build.c has it,
+ * which refuses such homes.
+ * @param homes home of /etc/passwd -> user
+ */
+export function localHomesIn(
+  folder: string,
+  homes: HostAccounts['homes'],
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  for (const [path, user] of homes) {
+    if (!path.startsWith(`${folder}/`)) continue
+    const [part = ''] = path.slice(folder.length).replace(/^\/+/, '').split('/')
+    if (isPlainComponent(part) && !found.has(part)) found.set(part, user)
+  }
+  return found
+}
+
+/** Why a home in which a local user lives is not given, and what to do. */
+export function livesThere(path: string, user: string, value: string): string {
+  return `home "${path}" is the home of the local user ${user}, or holds it; the home is ${value} (fix: another home for ${user}: usermod -d)`
+}
+
 export type Chosen = {
   readonly value: string
   /** Why it is not what was asked for; undefined where it is. */
@@ -38,9 +61,11 @@ export function chooseHome(
   context: {
     readonly rules: Pick<DirectoryRules, 'home'>
     readonly isOthers: (component: string) => boolean
+    /** The local user who lives there. */
+    readonly localAt?: (component: string) => string | undefined
   },
 ): Chosen {
-  const { rules, isOthers } = context
+  const { rules, isOthers, localAt } = context
   const value = rules.home.replaceAll('%u', name)
   const wanted = overrides?.dir
   if (wanted === undefined || wanted === value) return { value }
@@ -51,6 +76,8 @@ export function chooseHome(
       value,
       refused: `home "${wanted}" is not directly below ${folder}, the folder of accounts.home, with a name of letters, digits and _.-; the home is ${value}`,
     }
+  const user = localAt?.(component)
+  if (user !== undefined) return { value, refused: livesThere(wanted, user, value) }
   if (isOthers(component))
     return { value, refused: `home "${wanted}" is named for another account; the home is ${value}` }
   return { value: wanted }

@@ -30,10 +30,14 @@ export function* keepHomesSteps(
 
 /**
  * Gives each person the word of their home: the one that is kept for them, else their name, else,
- * where the home of that name is kept for somebody else (here or not), the name and the uid. Such a
- * word is kept for them from then on.
+ * where the home of that name is kept for somebody else (here or not) or cannot be given, the name and
+ * the uid. Such a word is kept for them from then on.
+ * @param isTaken whether a local user lives in the home of that word
  */
-export function createHomes(pinned: HomeWords): {
+export function createHomes(
+  pinned: HomeWords,
+  isTaken: (word: string) => boolean = () => false,
+): {
   readonly wordFor: (id: string, name: string, uid: number) => string
   /** Whether the home of that word is kept for somebody else than `id`. */
   readonly isKeptForAnother: (word: string, id: string) => boolean
@@ -46,7 +50,7 @@ export function createHomes(pinned: HomeWords): {
   return {
     wordFor: (id, name, uid) => {
       const kept = pinned[id] ?? name
-      const word = (owners.get(kept) ?? id) === id ? kept : `${name}-${uid}`
+      const word = (owners.get(kept) ?? id) === id && !isTaken(kept) ? kept : `${name}-${uid}`
       if (word !== name) given[id] = word
       return word
     },

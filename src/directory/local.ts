@@ -13,6 +13,8 @@ export type LocalEntry = {
   readonly id: number
   /** Of a user the primary group, of a group its id. */
   readonly gid: number
+  /** Of a user; of a group empty. */
+  readonly home: string
 }
 
 const largest = 4_294_967_295
@@ -32,10 +34,12 @@ function readLine(line: string, kind: LocalKind): LocalEntry | undefined {
   const text = (nul === -1 ? line : line.slice(0, nul)).replace(/^[ \t\v\f\r]+/, '')
   // "+" and "-" begin the lines of nss_compat: no accounts.
   if (text === '' || /^[#+-]/.test(text)) return undefined
-  const [name = '', , idField = '', gidField = ''] = text.split(':')
+  const [name = '', , idField = '', gidField = '', , homeField = ''] = text.split(':')
   const id = readId(idField)
   const gid = kind === 'passwd' ? readId(gidField) : id
-  return id === undefined || gid === undefined ? undefined : { name, id, gid }
+  return id === undefined || gid === undefined
+    ? undefined
+    : { name, id, gid, home: kind === 'passwd' ? homeField : '' }
 }
 
 /**
@@ -55,12 +59,13 @@ function byName(entries: readonly LocalEntry[]): ReadonlyMap<string, number> {
 export function parseLocalAccounts(
   passwdText: string,
   groupText: string,
-): Pick<HostAccounts, 'users' | 'groups' | 'ids'> {
+): Pick<HostAccounts, 'users' | 'groups' | 'ids' | 'homes'> {
   const users = localEntries(passwdText, 'passwd')
   const groups = localEntries(groupText, 'group')
   return {
     users: byName(users),
     groups: byName(groups),
+    homes: new Map(users.toReversed().map(({ name, home }) => [home, name])),
     ids: new Set([...users, ...groups].flatMap(({ id, gid }) => [id, gid])),
   }
 }

@@ -128,6 +128,8 @@ export type LocalAccounts = {
 export type HostAccounts = LocalAccounts & {
   /** Every id of the two files: of a name's second line too, and primary groups without a name. */
   readonly ids: ReadonlySet<number>
+  /** Home of /etc/passwd, as it is written there -> the first user who has it. */
+  readonly homes: ReadonlyMap<string, string>
   /** Names that sysusers.d(5) keeps for the system, in lower case, with the file that says so. */
   readonly sysusers: ReadonlyMap<string, string>
   /** Login shells that may be given: listed in shells(5) and executable here. */

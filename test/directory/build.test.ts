@@ -4,7 +4,7 @@ import { buildDirectory } from '../../src/directory/build.ts'
 import { fnv1a, isForbiddenId } from '../../src/directory/ids.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { parseLocalAccounts } from '../../src/directory/local.ts'
-import type { SourceUser } from '../../src/directory/types.ts'
+import type { HostAccounts, SourceUser } from '../../src/directory/types.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
 const build = (
@@ -207,6 +207,63 @@ describe('buildDirectory', () => {
       ['user', 'AIDAbob', 'bob', 'shell-refused'],
       ['user', 'AIDAcarol', 'carol', 'home-refused'],
     ])
+  })
+
+  it('gives nobody a home in which a local user lives, and tells who does', () => {
+    const local: HostAccounts = {
+      ...noLocal,
+      users: new Map([...noLocal.users, ['deploy', 1001]]),
+      groups: new Map([...noLocal.groups, ['docker', 998]]),
+      homes: new Map([
+        ['/home/alice', 'deploy'],
+        ['/home//data/www', 'deploy'],
+        ['/srv/bob', 'deploy'],
+      ]),
+    }
+    const users = [
+      aUser({ name: 'alice' }),
+      aUser({ name: 'bob', overrides: { dir: '/home/data' } }),
+      aUser({ name: 'carol', overrides: { dir: '/home/docker' } }),
+      aUser({ name: 'data', overrides: { dir: '/home/carols' } }),
+    ]
+    const source = aSource(users)
+    const { accounts, notices, pins } = buildDirectory({
+      source,
+      rules: someRules(),
+      local,
+      pins: noPins,
+    })
+    const uid = accounts[0]?.passwd.uid ?? 0
+    expect(accounts.map(({ passwd }) => passwd.dir)).toEqual([
+      `/home/alice-${uid}`,
+      '/home/bob',
+      '/home/carol',
+      '/home/carols',
+    ])
+    expect(notices.map(({ code, name, reason }) => [code, name, reason])).toEqual([
+      [
+        'home-refused',
+        'alice',
+        `home "/home/alice" is the home of the local user deploy, or holds it; the home is /home/alice-${uid} (fix: another home for deploy: usermod -d)`,
+      ],
+      [
+        'home-refused',
+        'bob',
+        'home "/home/data" is the home of the local user deploy, or holds it; the home is /home/bob (fix: another home for deploy: usermod -d)',
+      ],
+      [
+        'home-refused',
+        'carol',
+        'home "/home/docker" is named for another account; the home is /home/carol',
+      ],
+    ])
+    // The same home again, once it is given, and told as long as it is so.
+    const again = buildDirectory({ source, rules: someRules(), local, pins })
+    expect(again.accounts).toEqual(accounts)
+    expect(again.notices).toEqual(notices)
+    const left = buildDirectory({ source, rules: someRules(), local: noLocal, pins })
+    expect(left.accounts[0]?.passwd.dir).toBe(`/home/alice-${uid}`)
+    expect(left.notices.map(({ name }) => name)).toEqual(['bob'])
   })
 
   it('drops ids of before that may not be given, and tells whose they were', () => {

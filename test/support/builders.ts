@@ -59,6 +59,7 @@ export const noLocal: HostAccounts = {
   users: new Map([['root', 0]]),
   groups: new Map([['root', 0]]),
   ids: new Set([0]),
+  homes: new Map([['/root', 'root']]),
   sysusers: new Map(),
   shells: new Set(['/bin/sh', '/bin/bash', '/bin/zsh']),
 }
