@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "local-lines.h"
 #include "place.h"
+#include "shell-lines.h"
 #include "text-file.h"
 #include "valid.h"
 
@@ -231,28 +232,19 @@ static void add_shell(struct local_table *table, const char *path, size_t length
         table->shell_count++;
 }
 
-/* As getusershell(3) reads it: from the first '/' of a line to a blank, '#' or its end. */
 static void add_shells(struct local_table *table, const struct text_file *file)
 {
-        static const char blanks[] = " \t\v\f\r#";
+        const char *path;
+        size_t length;
 
         if (file->base == NULL) {
                 add_shell(table, "/bin/sh", strlen("/bin/sh"));
                 add_shell(table, "/bin/csh", strlen("/bin/csh"));
                 return;
         }
-        for (const char *at = file->base, *end = at + file->length; at != end;) {
-                const char *newline = memchr(at, '\n', (size_t) (end - at));
-                const char *line_end = newline == NULL ? end : newline;
-                while (at != line_end && *at != '/' && *at != '#' && *at != '\0')
-                        at++;
-                const char *path = at;
-                while (at != line_end && *at != '\0' && strchr(blanks, *at) == NULL)
-                        at++;
-                if (at - path > 1)
-                        add_shell(table, path, (size_t) (at - path));
-                at = newline == NULL ? end : newline + 1;
-        }
+        struct shell_lines lines = {file->base, file->base + file->length};
+        while (shell_lines_next(&lines, &path, &length))
+                add_shell(table, path, length);
 }
 
 /* A network file system that is away must not hold up a lookup: what is known of the file will do. */

@@ -2,9 +2,8 @@
 /* Our reader of passwd(5) and group(5): the shared vectors, and whatever libc makes of generated lines. */
 #include "local-lines.h"
 
+#include "escapes.h"
 #include "libc_lines.h"
-
-enum { TEXT_MAX = 4096 };
 
 static char *exact(const char *bytes, size_t length)
 {
@@ -14,31 +13,6 @@ static char *exact(const char *bytes, size_t length)
         if (length > 0)
                 memcpy(copy, bytes, length);
         return copy;
-}
-
-static size_t unescape(const char *text, char bytes[TEXT_MAX])
-{
-        static const char letters[] = "ntvfr0\\", values[] = "\n\t\v\f\r\0\\";
-        size_t length = 0;
-
-        for (; *text != '\0'; text++) {
-                CHECK(length < TEXT_MAX);
-                if (*text != '\\') {
-                        bytes[length++] = *text;
-                        continue;
-                }
-                text++;
-                if (*text == 'x') {
-                        const char digits[] = {text[1], text[2], '\0'};
-                        bytes[length++] = (char) strtol(digits, NULL, 16);
-                        text += 2;
-                        continue;
-                }
-                const char *letter = strchr(letters, *text);
-                CHECK(*text != '\0' && letter != NULL);
-                bytes[length++] = values[letter - letters];
-        }
-        return length;
 }
 
 /* Takes NAME:ID[:ID] off the list of accounts; the name is escaped and may hold blanks. */

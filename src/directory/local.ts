@@ -50,6 +50,15 @@ export function localEntries(text: string, kind: LocalKind): readonly LocalEntry
   return text.split('\n').flatMap((line) => readLine(line, kind) ?? [])
 }
 
+/**
+ * The shells of /etc/shells as getusershell(3) reads them, by the rules at the head of
+ * native/common/shell-lines.h; test/vectors/shells.txt holds both to the same.
+ * @param text one character a byte (latin1)
+ */
+export function parseShells(text: string): readonly string[] {
+  return text.split('\n').flatMap((line) => /^[^/#\0]*(\/[^ \t\v\f\r#\0]+)/.exec(line)?.[1] ?? [])
+}
+
 /** The first line of a name counts, as it does for libc. */
 function byName(entries: readonly LocalEntry[]): ReadonlyMap<string, number> {
   return new Map(entries.toReversed().map(({ name, id }) => [name, id]))

@@ -1,13 +1,13 @@
 // Login shells of this host: shells(5), and there.
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { parseShells } from '../directory/local.ts'
 
 /** libc's own list where /etc/shells is missing; getusershell(3). */
 const standardShells = ['/bin/sh', '/bin/csh']
 
 function listedShells(file: string): readonly string[] {
   try {
-    const lines = readFileSync(file, 'latin1').split('\n')
-    return lines.map((line) => line.replace(/#.*/, '').trim()).filter((line) => line !== '')
+    return parseShells(readFileSync(file, 'latin1'))
   } catch {
     return standardShells
   }
@@ -24,5 +24,5 @@ function isExecutable(path: string): boolean {
 
 /** Absolute paths that are listed and are executable files. */
 export function readShells(file = '/etc/shells'): ReadonlySet<string> {
-  return new Set(listedShells(file).filter((path) => path.startsWith('/') && isExecutable(path)))
+  return new Set(listedShells(file).filter(isExecutable))
 }

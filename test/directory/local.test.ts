@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { localEntries, parseLocalAccounts, type LocalKind } from '../../src/directory/local.ts'
+import {
+  localEntries,
+  parseLocalAccounts,
+  parseShells,
+  type LocalKind,
+} from '../../src/directory/local.ts'
 
 const escapes: Readonly<Record<string, string>> = {
   n: '\n',
@@ -43,6 +48,20 @@ const vectors = readFileSync('test/vectors/local-lines.txt', 'utf8')
 describe('localEntries', () => {
   it.each(vectors)('reads $kind $text', ({ kind, text, accounts }) => {
     expect(spelled(unescape(text), kind).join(' ')).toBe(unescape(accounts))
+  })
+})
+
+const shellVectors = readFileSync('test/vectors/shells.txt', 'utf8')
+  .split('\n')
+  .filter((line) => line.includes('\t'))
+  .map((line) => {
+    const [text = '', shells = ''] = line.split('\t')
+    return { text, shells }
+  })
+
+describe('parseShells', () => {
+  it.each(shellVectors)('reads $text', ({ text, shells }) => {
+    expect(parseShells(unescape(text)).join(' ')).toBe(unescape(shells))
   })
 })
 
