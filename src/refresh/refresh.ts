@@ -142,10 +142,12 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const countCalls = (): number =>
     Object.values(source.calls()).reduce((sum, each) => sum + each, 0)
 
+  /** @param beforehand what must be done before the directory is in place */
   const build = async (
     fetched: SourceDirectory,
     rules: DirectoryRules,
     readAt: Moment,
+    beforehand: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> => {
     const local = deps.local()
     const before = store.current()?.directory.accounts ?? []
@@ -156,6 +158,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     const told = new Set(store.current()?.directory.notices.map(({ reason }) => reason))
     for (const { kind, name, code, reason } of directory.notices)
       if (!told.has(reason)) log.warn({ code, [kind]: name }, `${kind} ${name}: ${reason}`)
+    await beforehand()
     store.replace({ directory, index, source: fetched, rules, local, readAt })
   }
 
@@ -227,10 +230,9 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       return
     }
     const before = store.current()
-    await build(fetched, rules, readAt)
-    // Hits first: what only a restart or an auditor reads must not hold up directory.db.
+    // Saved first: a crash before directory.db is in place must not bring back who is gone from it.
+    await build(fetched, rules, readAt, () => save(readAt, fetched))
     await deps.published()
-    await save(readAt, fetched)
     if (before !== undefined) await tellChange(before.directory, readAt.wall)
   }
 

@@ -30,6 +30,8 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
   const clock = aClock()
   const events: AuditEvent[] = []
   const saved: SavedDirectory[] = []
+  /** The names in the store at each save. */
+  const served: (readonly string[])[] = []
   const lines: LogLine[] = []
   const state = {
     directory: first,
@@ -52,6 +54,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
     local: () => state.local,
     rules: () => Promise.resolve(state.rules),
     save: (each) => {
+      served.push(store.current()?.directory.accounts.map(({ passwd }) => passwd.name) ?? [])
       if (state.disk === 'full') return Promise.reject(new Error('ENOSPC'))
       saved.push(each)
       return Promise.resolve()
@@ -82,7 +85,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
   const bucket = createBucket({ clock, perMinute: callsPerMinute })
   const misses = createMissResolver({ store, refresher, clock, bucket, budgetMs: 1_000 })
   const names = () => store.current()?.directory.accounts.map(({ passwd }) => passwd.name) ?? []
-  return { clock, events, lines, saved, state, store, refresher, misses, names }
+  return { clock, events, lines, saved, served, state, store, refresher, misses, names }
 }
 
 describe('createRefresher', () => {
@@ -294,6 +297,15 @@ describe('createRefresher', () => {
     state.directory = aSource([])
     expect(await refresher.readNow({ confirm: true })).toEqual({ ok: true })
     expect(names()).toEqual([])
+  })
+
+  it('saves a directory before it is in place: a crash in between brings back no one', async () => {
+    const { refresher, state, saved, served } = aResolver(aSource(everyone))
+    await refresher.start()
+    state.directory = aSource(everyone.slice(1))
+    await refresher.readNow()
+    expect(saved.at(-1)?.source.users).toHaveLength(19)
+    expect(served.at(-1)).toHaveLength(20)
   })
 
   it('serves the saved directory before the first read, with the same ids', async () => {
