@@ -10,6 +10,19 @@ export type Loss = {
   readonly reason: string
   /** Every membership that is gone and makes the loss suspicious, as an opaque mark. */
   readonly missing: ReadonlySet<string>
+  /** The groups (empty: everybody) that the loss is of. */
+  readonly scopes: readonly LostScope[]
+}
+
+type LostScope = {
+  readonly group: string
+  readonly before: number
+  readonly now: number
+}
+
+/** Group names have no blanks: IAM User Guide, "IAM name requirements". */
+function markOf(group: string, id: string): string {
+  return `${group} ${id}`
 }
 
 /** Losing fewer people than this is any team's ordinary day, whatever share of it they are. */
@@ -62,9 +75,9 @@ function* scopesOf(
   return [{ group: '', ...everybody }, ...groups]
 }
 
-function isSuspicious({ group, before, now }: Scope, missing: number): boolean {
-  if (group === '' && before.size > 0 && now.size === 0) return true
-  return missing > ordinary && missing * 2 > before.size
+function isSuspicious({ group, before, now }: LostScope, missing: number): boolean {
+  if (group === '' && before > 0 && now === 0) return true
+  return missing > ordinary && missing * 2 > before
 }
 
 function sentence({ group, before, now }: Scope, missing: number): string {
@@ -88,22 +101,35 @@ export function* lossSteps(
 ): Steps<Loss | undefined> {
   const reasons: string[] = []
   const marks = new Set<string>()
+  const scopes: LostScope[] = []
   const due = pace()
   for (const scope of yield* scopesOf(before, now, asked)) {
     const missing: string[] = []
     for (const id of scope.before) {
-      if (!scope.now.has(id)) missing.push(`${scope.group} ${id}`)
+      if (!scope.now.has(id)) missing.push(markOf(scope.group, id))
       if (due()) yield
     }
-    if (!isSuspicious(scope, missing.length)) continue
+    const lost = { group: scope.group, before: scope.before.size, now: scope.now.size }
+    if (!isSuspicious(lost, missing.length)) continue
+    scopes.push(lost)
     reasons.push(sentence(scope, missing.length))
     for (const mark of missing) marks.add(mark)
   }
   const [reason] = reasons
-  return reason === undefined ? undefined : { reason, missing: marks }
+  return reason === undefined ? undefined : { reason, missing: marks, scopes }
 }
 
-/** Whether a second read says no more than the first: it misses nobody whom the first one had. */
+/**
+ * Whether a second read bears out the first: what it misses beyond that would be believed at one read,
+ * were those whom the first one missed gone already. People may leave between the two.
+ */
 export function confirms(second: Loss, first: Loss): boolean {
-  return [...second.missing].every((mark) => first.missing.has(mark))
+  return second.scopes.every((scope) => {
+    const prefix = markOf(scope.group, '')
+    const count = (marks: Iterable<string>): number =>
+      [...marks].filter((mark) => mark.startsWith(prefix)).length
+    const known = count(first.missing)
+    const fresh = count([...second.missing].filter((mark) => !first.missing.has(mark)))
+    return fresh === 0 || !isSuspicious({ ...scope, before: scope.before - known }, fresh)
+  })
 }

@@ -109,13 +109,39 @@ describe('confirms', () => {
     return loss
   }
 
-  it('takes the same loss, or a part of it, and no other', () => {
+  it('takes the same loss, or a part of it', () => {
     const first = after(names(5))
     expect(confirms(after(names(5)), first)).toBe(true)
     // Somebody new came, somebody came back: the others are missing twice.
     expect(confirms(after([...names(5), 'new']), first)).toBe(true)
     expect(confirms(after(names(7)), first)).toBe(true)
-    expect(confirms(after(names(4)), first)).toBe(false)
+  })
+
+  it('takes who left in between, as any read would', () => {
+    const first = after(names(5))
+    expect(confirms(after(names(4)), first)).toBe(true)
+    expect(confirms(after(names(3)), first)).toBe(true)
+  })
+
+  it('takes no second large loss, nor another one, nor all who were left', () => {
+    const first = after(names(5))
+    expect(confirms(after(names(2)), first)).toBe(false)
     expect(confirms(after(names(5, 5)), first)).toBe(false)
+    expect(confirms(after([]), after(names(1)))).toBe(false)
+  })
+
+  it('takes no loss of a group of which the first read missed nobody', () => {
+    const both = team({ developers: names(20), ops: names(20) })
+    const first = lossOf(both, team({ developers: names(5), ops: names(20) }), [
+      'developers',
+      'ops',
+    ])
+    const second = lossOf(both, team({ developers: names(5), ops: names(5) }), [
+      'developers',
+      'ops',
+    ])
+    if (first === undefined || second === undefined) throw new Error('no loss')
+    expect(confirms(second, first)).toBe(false)
+    expect(confirms(second, second)).toBe(true)
   })
 })
