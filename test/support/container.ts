@@ -16,10 +16,32 @@ import { dirname, join, resolve } from 'node:path'
 import { freePort, type Outcome } from './machine.ts'
 
 const project = resolve(import.meta.dirname, '../..')
-const packages = [
+const booted = [
   ...['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'openssh-server', 'sudo', 'procps'],
-  ...['passwd', 'cron', 'nscd', 'pamtester', 'rsyslog', 'rsyslog-kafka', 'rsyslog-elasticsearch'],
+  'passwd',
 ]
+/** `last`: a file of the package that joined the list last; a root without it is made anew. */
+const suites = {
+  bookworm: {
+    folder: 'container-root',
+    packages: [
+      ...booted,
+      ...['cron', 'nscd', 'pamtester', 'rsyslog', 'rsyslog-kafka', 'rsyslog-elasticsearch'],
+    ],
+    last: 'usr/sbin/nscd',
+  },
+  // glibc 2.41, OpenSSH 10; what scripts/setup.sh installs for a build, and the other sudo.
+  trixie: {
+    folder: 'container-root-trixie',
+    packages: [
+      ...booted,
+      ...['gcc', 'g++', 'make', 'cmake', 'ninja-build', 'pkg-config', 'libpam0g-dev', 'binutils'],
+      'sudo-rs',
+    ],
+    last: 'usr/bin/sudo-rs',
+  },
+} as const
+type Suite = keyof typeof suites
 
 export type Container = {
   readonly root: string
@@ -34,18 +56,18 @@ export type Container = {
   readonly stop: () => Promise<void>
 }
 
-/** The root that containers are made of: made once by mmdebstrap, kept in build/. */
-function baseRoot(): string {
-  const path = join(project, 'build/container-root')
-  // One that was made before a package was added to the list is made anew.
-  if (existsSync(join(path, 'usr/sbin/nscd'))) return path
+/** The root that containers of a suite are made of: made once by mmdebstrap, kept in build/. */
+function baseRoot(suite: Suite): string {
+  const { folder, packages, last } = suites[suite]
+  const path = join(project, 'build', folder)
+  if (existsSync(join(path, last))) return path
   rmSync(path, { recursive: true, force: true })
   const fresh = `${path}.new`
   rmSync(fresh, { recursive: true, force: true })
   mkdirSync(dirname(path), { recursive: true })
   execFileSync(
     'mmdebstrap',
-    ['--variant=minbase', `--include=${packages.join(',')}`, 'bookworm', fresh],
+    ['--variant=minbase', `--include=${packages.join(',')}`, suite, fresh],
     { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, TMPDIR: '/var/tmp' } },
   )
   renameSync(fresh, path)
@@ -111,11 +133,11 @@ function childOf(pid: number): number | undefined {
 export async function startContainer(
   prepare: (container: Pick<Container, 'root' | 'write'>) => void,
   /** bare: without our parts; the project is at /src, read-only. */
-  { bare = false }: { readonly bare?: boolean } = {},
+  { bare = false, suite = 'bookworm' }: { readonly bare?: boolean; readonly suite?: Suite } = {},
 ): Promise<Container> {
   const base = mkdtempSync(join(tmpdir(), 'iamlogin-container-'))
   const sshPort = await freePort()
-  const lower = baseRoot()
+  const lower = baseRoot(suite)
   const nspawn = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script], {
     env: {
       ...process.env,

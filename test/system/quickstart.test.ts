@@ -1,21 +1,14 @@
 // The README's quick start, word for word, on a booted Debian that has nothing of ours: as it is
 // written, a second time over a running resolver, under another umask, and after a build that failed.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startContainer, type Container } from '../support/container.ts'
 import { startIamServer, type IamServer } from '../support/iam-server.ts'
 import { makeKey } from '../support/machine.ts'
+import { quickStart } from '../support/quick-start.ts'
 import { visitsOf } from '../support/visits.ts'
-
-/** The first block of shell commands under the heading. */
-function quickStart(): string {
-  const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8')
-  const block = /## Quick start on a host\n[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
-  expect(block).toContain('npm run build && sh scripts/install.sh\n')
-  return block
-}
 
 /** The container has no npm, and the checkout, read-only there, is built already: how `npm run build` ends. */
 const npm = (status: number): string =>
