@@ -123,6 +123,7 @@ if $edits_pam; then
 fi
 
 has_sudo=false
+refused_before=
 for visudo in visudo visudo-rs; do
   has "$visudo" || continue
   has_sudo=true
@@ -130,6 +131,12 @@ for visudo in visudo visudo-rs; do
   "$visudo" -cf "$work/sudoers" >"$work/visudo" 2>&1 || {
     cat "$work/visudo" >&2
     die "$visudo of this host refuses the sudoers file"
+  }
+  # What was wrong before is this host's, and sudo's to tell: it skips such a file, or the line.
+  "$visudo" -c >"$work/visudo" 2>&1 || {
+    cat "$work/visudo" >&2
+    say "$visudo finds fault with this host's sudoers files as they are (see above)" >&2
+    refused_before="$refused_before $visudo"
   }
 done
 
@@ -199,7 +206,9 @@ fi
 if $has_sudo; then
   put 440 "$work/sudoers" /etc/sudoers.d/iamlogin
   for visudo in visudo visudo-rs; do
-    ! has "$visudo" || "$visudo" -c >"$work/visudo" 2>&1 || {
+    has "$visudo" || continue
+    case "$refused_before " in *" $visudo "*) continue ;; esac
+    "$visudo" -c >"$work/visudo" 2>&1 || {
       cat "$work/visudo" >&2
       die "$visudo refuses the sudoers files together with ours"
     }
