@@ -102,6 +102,8 @@ void liar_start(struct liar *liar)
         strcpy(liar->folder, "/tmp/iamlogin-liar-XXXXXX");
         CHECK(mkdtemp(liar->folder) != NULL);
         CHECK(setenv("IAMLOGIN_RUNTIME_DIR", liar->folder, 1) == 0);
+        /* Not the directory.db of the machine that tests run on. */
+        CHECK(setenv("IAMLOGIN_STATE_DIR", liar->folder, 0) == 0);
         snprintf(address.sun_path, sizeof(address.sun_path), "%s/resolver.sock", liar->folder);
         liar->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         CHECK(liar->listener >= 0);
