@@ -33,6 +33,7 @@ describe('Debian 13', () => {
       },
       { bare: true, suite: 'trixie' },
     )
+    // Mode 0644, with which visudo finds fault and sudo does not: no reason to install nothing.
     await container.must(
       `mkdir -p /etc/iamlogin/conf.d /root/checkout && cp /root/endpoint.toml /etc/iamlogin/conf.d/ &&
        cd /root/checkout && for each in dist native node_modules package.json package-lock.json packaging scripts test; do
