@@ -211,8 +211,13 @@ function makeAccount(
       'id-out-of-range',
       `iamlogin:uid ${wanted} is not one that may be given (ids.min..ids.max is ${rules.ids.min}..${rules.ids.max}, never systemd's 2147352576..2147418111)`,
     )
-  if (wanted !== undefined && !space.take(wanted))
-    return refuse(user, 'user', 'id-clash', `iamlogin:uid ${wanted} is somebody else's`)
+  if (wanted !== undefined && !space.take(wanted, user.id))
+    return refuse(
+      user,
+      'user',
+      'id-clash',
+      `iamlogin:uid ${wanted} is the id of another user or group, or of a local one`,
+    )
   const uid = wanted ?? space.give(user.id)
   const isOthers = (component: string): boolean => {
     const owner = taken.get(component.toLowerCase())
@@ -299,11 +304,14 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
 
   // One space for uids and gids: a user's private group has the user's own number.
   const living = new Map(pinOf(pins.gids, sudoGroupId))
+  const untagged = [sudoGroupId]
   for (const [kind, named, given] of [
     ['user', names.users, pins.uids],
     ['group', names.groups, pins.gids],
   ] as const)
     for (const { record } of named) {
+      const isTagged = 'overrides' in record && record.overrides.uid !== undefined
+      if (!isTagged) untagged.push(record.id)
       const pin = given[record.id]
       if (pin !== undefined) {
         living.set(record.id, pin)
@@ -311,7 +319,7 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
       }
       if (due()) yield
     }
-  const space = createIdSpace(rules.ids, living, local.ids)
+  const space = createIdSpace(rules.ids, living, local.ids, untagged)
   const sudoGid = space.give(sudoGroupId)
   const localHomes = localHomesIn(homeFolder(rules.home), local.homes)
   const part = (word: string): string =>
@@ -350,9 +358,8 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
   }
   const sudoers = yield* membersNamed(yield* memberSteps(source, rules.sudoGroups))
   linuxGroups.push({ name: sudoGroupName, gid: sudoGid, members: sudoers })
-  const uids = accounts
-    .filter(({ user }) => user.overrides?.uid === undefined)
-    .map(({ user, passwd }) => [user.id, passwd.uid] as const)
+  // A tag's as well: whoever writes the same number into a tag later does not take it.
+  const uids = accounts.map(({ user, passwd }) => [user.id, passwd.uid] as const)
   const words = homes.words()
   return {
     accounts,

@@ -45,28 +45,42 @@ export type IdSpace = {
    * @throws {RangeError} when the range has no free id left.
    */
   readonly give: (sourceId: string) => number
-  /** Takes exactly `id`; false when it is out of range or taken. */
-  readonly take: (id: number) => boolean
+  /**
+   * Takes exactly `id` for `sourceId`; false when it is out of range, taken, or the one that another
+   * record has by its pin or its hash: a tag must not open another's files.
+   */
+  readonly take: (id: number, sourceId: string) => boolean
+}
+
+function hashedId(sourceId: string, range: Range): number {
+  return range.min + (fnv1a(sourceId) % (range.max - range.min + 1))
 }
 
 /**
  * @param pins what was given before, for ids that exist now: kept, and kept free for their owners.
  * @param taken ids that are somebody else's: local accounts.
+ * @param untagged the source ids that get theirs by pin or hash: take() keeps those free.
  */
 export function createIdSpace(
   range: Range,
   pins: ReadonlyMap<string, number>,
   taken: ReadonlySet<number>,
+  untagged: Iterable<string> = [],
 ): IdSpace {
   const used = new Set(taken)
   const owners = new Map<number, string>()
   for (const [sourceId, id] of pins) if (!owners.has(id)) owners.set(id, sourceId)
+  const hashed = new Map<number, string>()
+  for (const sourceId of untagged)
+    if (!pins.has(sourceId)) hashed.set(hashedId(sourceId, range), sourceId)
+  const isOwn = (id: number, sourceId: string): boolean =>
+    (owners.get(id) ?? hashed.get(id) ?? sourceId) === sourceId
   const free = (id: number, sourceId: string): boolean =>
     inRange(id, range) && !used.has(id) && (owners.get(id) ?? sourceId) === sourceId
   const size = range.max - range.min + 1
   return {
-    take: (id) => {
-      if (!inRange(id, range) || used.has(id)) return false
+    take: (id, sourceId) => {
+      if (!inRange(id, range) || used.has(id) || !isOwn(id, sourceId)) return false
       used.add(id)
       return true
     },
@@ -76,7 +90,7 @@ export function createIdSpace(
         used.add(pin)
         return pin
       }
-      const start = fnv1a(sourceId) % size
+      const start = hashedId(sourceId, range) - range.min
       for (let step = 0; step < size; step++) {
         const id = range.min + ((start + step) % size)
         if (free(id, sourceId)) {

@@ -289,6 +289,40 @@ describe('buildDirectory', () => {
     expect(after?.passwd.uid).not.toBe(before?.passwd.uid)
   })
 
+  describe('a uid tag that names an id of another record', () => {
+    const alice = aUser({ name: 'alice', createdAt: 2 })
+    const tagged = (uid: number) => aUser({ name: 'mallory', createdAt: 1, overrides: { uid } })
+    const refusalOf = (directory: ReturnType<typeof build>) =>
+      directory.refused.find(({ name }) => name === 'mallory')?.code
+
+    it.each(['known here', 'never seen here'])('takes no uid of a user (%s)', (seen) => {
+      const before = build([alice])
+      const uid = before.accounts[0]?.passwd.uid ?? 0
+      const { pins } = seen === 'known here' ? before : { pins: noPins }
+      const after = build([tagged(uid), alice], { pins })
+      expect(refusalOf(after)).toBe('id-clash')
+      expect(after.accounts.map(({ passwd }) => [passwd.name, passwd.uid])).toEqual([
+        ['alice', uid],
+      ])
+    })
+
+    it('takes no gid of a group', () => {
+      const gid = build([alice]).groups.find(({ name }) => name === 'developers')?.gid ?? 0
+      expect(gid).not.toBe(0)
+      const after = build([tagged(gid), alice])
+      expect(refusalOf(after)).toBe('id-clash')
+      expect(after.groups.find(({ name }) => name === 'developers')?.gid).toBe(gid)
+    })
+
+    it('takes no uid that another tag was given here before', () => {
+      const bob = aUser({ name: 'bob', createdAt: 2, overrides: { uid: 1_900_000_000 } })
+      const { pins } = build([bob])
+      const after = build([tagged(1_900_000_000), bob], { pins })
+      expect(refusalOf(after)).toBe('id-clash')
+      expect(after.accounts.map(({ passwd }) => passwd.name)).toEqual(['bob'])
+    })
+  })
+
   it('takes a uid of the source when it is in the range, and tells when it is not', () => {
     const { accounts, refused } = build([
       aUser({

@@ -160,10 +160,10 @@ describe('createIdSpace', () => {
   it('takes an id once, in the range, and gives it to nobody else', () => {
     const range = { min: 100_000, max: 100_001 }
     const space = createIdSpace(range, none, new Set([100_001]))
-    expect(space.take(99_999)).toBe(false)
-    expect(space.take(100_001)).toBe(false)
-    expect(space.take(100_000)).toBe(true)
-    expect(space.take(100_000)).toBe(false)
+    expect(space.take(99_999, 'AIDAtagged')).toBe(false)
+    expect(space.take(100_001, 'AIDAtagged')).toBe(false)
+    expect(space.take(100_000, 'AIDAtagged')).toBe(true)
+    expect(space.take(100_000, 'AIDAtagged')).toBe(false)
     expect(() => space.give('AIDAALICE')).toThrow(RangeError)
   })
 })
