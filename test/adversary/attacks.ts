@@ -1,6 +1,9 @@
 // What a taken-over resolver tries, as uid iamlogin alone: it owns /run/iamlogin's socket and
 // /var/lib/iamlogin's files. SECURITY.md's lists are written from these tables by document.ts.
 import assert from 'node:assert/strict'
+import { indexDirectory } from '../../src/directory/lookup.ts'
+import type { Group, Passwd } from '../../src/directory/types.ts'
+import { encodeSnapshot } from '../../src/snapshot/format.ts'
 import { op } from '../../src/wire/protocol.ts'
 import { sumOf } from '../../src/snapshot/sum.ts'
 import { aPasswd, aPerson, say, type Lies } from './lies.ts'
@@ -90,6 +93,42 @@ export function slowFile(name: string): Buffer {
   bytes.writeUInt32LE(header, 100)
   bytes.writeUInt32LE(sumOf(bytes, 16, header), 12)
   return bytes
+}
+
+/** directory.db as the resolver's own writer makes it, of people and groups as the adversary likes. */
+export function forgedFile(passwds: readonly Passwd[], groups: readonly Group[]): Buffer {
+  const directory = {
+    accounts: passwds.map((passwd, index) => ({
+      passwd,
+      user: {
+        id: `AIDA${index}`,
+        arn: `arn:aws:iam::1:user/${index}`,
+        name: passwd.name,
+        createdAt: 1,
+      },
+    })),
+    groups,
+    ...{ refused: [], notices: [], shared: {}, pins: { uids: {}, gids: {} } },
+  }
+  return encodeSnapshot({
+    directory,
+    index: indexDirectory(directory),
+    generation: 1,
+    readAt: 1,
+    ids: { min: 0, max: 4_294_967_295 },
+    strangers: [],
+    offlineMs: 604_800_000,
+  })
+}
+
+async function withFile(host: Host, bytes: Buffer, play: () => Promise<void>): Promise<void> {
+  await host.publish('directory.db', bytes)
+  host.lie({})
+  try {
+    await play()
+  } finally {
+    await host.run('rm /var/lib/iamlogin/directory.db')
+  }
 }
 
 /** What root's helper says to a request by the resolver's user. */
@@ -264,6 +303,70 @@ export const attacks: readonly Attack[] = [
       await host.run('chage -E 1 ec2-user')
       assert.notEqual((await host.run('pamtester sshd ec2-user acct_mgmt')).code, 0)
       await host.run('chage -E -1 ec2-user')
+    },
+  },
+  {
+    id: 'forged-names',
+    sentence:
+      'do by a forged `directory.db` what the socket cannot: local names by id and in lists',
+    play: async (host) => {
+      const names = ['ec2-user', 'daemon', 'iamlogin', 'deploy']
+      const file = forgedFile(
+        [...names.map((name, index) => aPasswd({ name, uid: uid + 1 + index })), aPasswd()],
+        ['sudo', 'docker'].map((name, index) => ({ name, gid: gid + index, members: ['mallory'] })),
+      )
+      await withFile(host, file, async () => {
+        assert.match(await outputOf(host, 'getent passwd mallory'), /^mallory:/)
+        for (const [index, name] of names.entries()) {
+          await expectNothing(host, `getent passwd ${uid + 1 + index}`)
+          await expectNothing(host, `getent -s passwd:iamlogin passwd ${name}`)
+        }
+        for (const each of [gid, gid + 1]) await expectNothing(host, `getent group ${each}`)
+        assert.match(await outputOf(host, 'getent -s passwd:iamlogin passwd'), /^mallory:[^\n]*$/)
+        await expectNothing(host, 'getent -s group:iamlogin group')
+      })
+    },
+  },
+  {
+    id: 'forged-groups',
+    sentence: 'give a local user, or the resolver itself, groups by a forged `directory.db`',
+    play: async (host) => {
+      const names = ['ec2-user', 'deploy', 'iamlogin']
+      const ids = (): Promise<readonly string[]> =>
+        Promise.all(names.map((name) => outputOf(host, `id -G ${name}`)))
+      const before = await ids()
+      const file = forgedFile(
+        names.map((name, index) => aPasswd({ name, uid: uid + 1 + index })),
+        [{ name: 'ops', gid, members: names }],
+      )
+      await withFile(host, file, async () => {
+        assert.deepEqual(await ids(), before)
+        assert.equal(await outputOf(host, 'systemd-run -q --pipe --uid=iamlogin id -G'), '900')
+        assert.equal(await outputOf(host, 'getent group ops'), `ops:*:${gid}:`)
+      })
+    },
+  },
+  {
+    id: 'forged-ids-and-homes',
+    sentence:
+      "use ids outside root's list, or homes outside of root's folder, by a forged `directory.db`",
+    play: async (host) => {
+      const people = [
+        ...foreignIds.map((each, index) => aPasswd({ name: `id${index}x`, uid: each, gid: uid })),
+        ...[...foreignHomes, '/home/ec2-user', '/home/deploy'].map((dir, index) =>
+          aPasswd({ name: `home${index}x`, uid: uid + 1 + index, dir }),
+        ),
+      ]
+      const file = forgedFile([aPasswd(), ...people], [])
+      await withFile(host, file, async () => {
+        assert.match(await outputOf(host, 'getent passwd mallory'), /^mallory:/)
+        for (const { name, uid: each } of people) {
+          await expectNothing(host, `getent -s passwd:iamlogin passwd ${name}`)
+          await expectNothing(host, `getent -s passwd:iamlogin passwd ${each}`)
+        }
+        const listed = await outputOf(host, 'getent -s passwd:iamlogin passwd')
+        assert.match(listed, /^mallory:[^\n]*$/)
+      })
     },
   },
   {
