@@ -226,7 +226,7 @@ if $edits_pam; then
     [ ! -f "$file" ] || keep "$file"
   done
   put 644 packaging/pam/iamlogin /usr/share/pam-configs/iamlogin
-  pam-auth-update --package --enable iamlogin mkhomedir
+  DEBIAN_FRONTEND=noninteractive pam-auth-update --package --enable iamlogin mkhomedir </dev/null
   for file in common-account common-session; do
     grep -q 'pam_iamlogin\.so' "/etc/pam.d/$file" ||
       die "pam-auth-update leaves /etc/pam.d/$file alone, which was edited by hand: add our lines (packaging/pam/README.md), or run pam-auth-update --force"
@@ -234,7 +234,12 @@ if $edits_pam; then
 fi
 
 if $has_sshd; then
-  put 644 packaging/sshd/05-iamlogin.conf /etc/ssh/sshd_config.d/05-iamlogin.conf
+  dropin=/etc/ssh/sshd_config.d/05-iamlogin.conf
+  if [ -e "$dropin" ] && ! cmp -s packaging/sshd/05-iamlogin.conf "$dropin"; then
+    cp -p "$dropin" "$dropin.before"
+    say "$dropin was another one, now in $dropin.before: lines of your own belong in a file of their own"
+  fi
+  put 644 packaging/sshd/05-iamlogin.conf "$dropin"
   # The name that we had before: others' files came first.
   ! grep -qs 'iamlogin-authorized-keys' /etc/ssh/sshd_config.d/50-iamlogin.conf ||
     take_away /etc/ssh/sshd_config.d/50-iamlogin.conf
@@ -259,4 +264,5 @@ rm -rf "$home/dist" "$home/node_modules" "$home/build" "$home/package.json"
 if ! $edits_pam; then
   say 'PAM and nsswitch.conf are authselect'"'"'s here; the last step: sh packaging/authselect/iamlogin-authselect'
 fi
-say 'done: iamlogin status'
+say 'done; what the resolver says (iamlogin status):'
+! booted || /usr/bin/iamlogin status || true

@@ -28,7 +28,7 @@ if [ -n "$missing" ]; then
     exit 2
   fi
   echo "setup: installing$missing"
-  # Debian starts what it installs; an exit status of 101 says no (policy-rc.d(8)).
+  # apt would read what a pasted block of commands has after this one. Debian starts what it installs; an exit status of 101 says no (policy-rc.d(8)).
   policy=''
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     policy=/usr/sbin/policy-rc.d
@@ -40,7 +40,7 @@ if [ -n "$missing" ]; then
   install_packages() {
     apt-get update -q || return 1
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing </dev/null
   }
   if ! install_packages >"$log" 2>&1; then
     cat "$log" >&2
@@ -55,7 +55,7 @@ if [ "$purpose" = test ]; then
   sanitizers="libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
   if ! installed "$sanitizers"; then
     echo "setup: installing $sanitizers"
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$sanitizers" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$sanitizers" >/dev/null </dev/null
   fi
 fi
 

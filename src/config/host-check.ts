@@ -37,8 +37,21 @@ function foldersOf(path: string): readonly string[] {
   return folder === path ? [folder] : [...foldersOf(folder), folder]
 }
 
+const rootLists = '/etc/iamlogin/root.d'
+
+/** The modules read root's lists in every process: without them no id of ours has a name there. */
+function unsearchable({ resolver, stat }: HostFacts): readonly string[] {
+  if (resolver === undefined) return []
+  const folders = new Set(foldersOf(`${rootLists}/ids`))
+  return [...folders].filter((folder) => ((stat(folder)?.mode ?? 1) & 1) === 0)
+}
+
 /** Files that the user iamlogin could not read although root, who runs the check, can. */
-function unreadable(files: readonly string[], { resolver, stat }: HostFacts): readonly Finding[] {
+function unreadable(
+  files: readonly string[],
+  { resolver, stat }: HostFacts,
+  told: ReadonlySet<string>,
+): readonly string[] {
   if (resolver === undefined) return []
   const closed = (path: string, bit: number): boolean => {
     const facts = stat(path)
@@ -46,7 +59,7 @@ function unreadable(files: readonly string[], { resolver, stat }: HostFacts): re
   }
   const found = files.flatMap((file) => [
     ...foldersOf(file)
-      .filter((folder) => closed(folder, 1))
+      .filter((folder) => closed(folder, 1) && !told.has(folder))
       .map(
         (folder) =>
           `${folder}: the user iamlogin may not enter this folder: chgrp iamlogin ${folder} && chmod g+x ${folder}`,
@@ -57,7 +70,7 @@ function unreadable(files: readonly string[], { resolver, stat }: HostFacts): re
         ]
       : []),
   ])
-  return [...new Set(found)].map((message) => ({ level: 'error', message }))
+  return [...new Set(found)]
 }
 
 function filesOf({ config, files }: LoadedConfig): readonly string[] {
@@ -106,8 +119,16 @@ export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Find
       (file) => `${file}: not read, for its name does not end in .toml: rename it, or move it away`,
     ),
   ]
+  const shut = unsearchable(host)
+  const errors = [
+    ...shut.map(
+      (folder) =>
+        `${folder}: every process must be able to enter this folder, for the modules read root's lists in it: chmod o+x ${folder}`,
+    ),
+    ...unreadable(filesOf(loaded), host, new Set(shut)),
+  ]
   return [
-    ...unreadable(filesOf(loaded), host),
+    ...errors.map((message) => ({ level: 'error' as const, message })),
     ...missing.map((message) => ({ level: 'warning' as const, message })),
   ]
 }

@@ -50,6 +50,18 @@ describe('findOnHost', () => {
     expect(finding?.message).toContain('or remove it')
   })
 
+  it("refuses a folder of root's lists that not every process can enter, with the fix", () => {
+    const host = closed('/etc/iamlogin', { mode: 0o750, uid: 0, gid: 901 })
+    expect(find(good, host)).toEqual([
+      {
+        level: 'error',
+        message: expect.stringMatching(
+          /^\/etc\/iamlogin: every process must .*: chmod o\+x \/etc\/iamlogin$/,
+        ) as string,
+      },
+    ])
+  })
+
   it('warns of a shell that this host does not have', () => {
     const text = `${good}[accounts]\nshell = "/bin/zsh"\n`
     const isShell = (path: string) => path !== '/bin/zsh'

@@ -131,6 +131,21 @@ describe("the README's quick start", () => {
     })
   })
 
+  it("keeps a copy of our sshd drop-in with lines of the host's own, and says so", async () => {
+    const file = '/etc/ssh/sshd_config.d/05-iamlogin.conf'
+    await container.must(`echo '# of this host' >> ${file}`)
+    const told = await container.must('cd /src && sh scripts/install.sh')
+    expect(told).toContain(`now in ${file}.before: lines of your own belong in a file of their own`)
+    expect(
+      await container.must(
+        `tail -n 1 ${file}.before; cmp ${file} /src/packaging/sshd/05-iamlogin.conf`,
+      ),
+    ).toBe('# of this host')
+    // How the installation ends: what the source says.
+    expect(told).toContain('source iam: ok')
+    await container.must(`rm ${file}.before`)
+  })
+
   it('goes back to the resolver of before when the new one does not start', async () => {
     const before = await sums()
     const release = await container.must('readlink /opt/iamlogin/current')
