@@ -5,7 +5,7 @@ import { audit } from './cli/audit-command.ts'
 import { configCheck, configGrants, configShow } from './cli/config-commands.ts'
 import { explain, groups, keys, refresh, status, users } from './cli/directory-commands.ts'
 import { policy } from './cli/policy-command.ts'
-import type { Output } from './cli/print.ts'
+import { printable, type Output } from './cli/print.ts'
 import { createAsk } from './cli/resolver-client.ts'
 import { pathsFrom } from './config/paths.ts'
 import { ConfigError, ResolverError, UsageError } from './errors.ts'
@@ -16,10 +16,10 @@ import { packageVersion } from './platform/version.ts'
 const paths = pathsFrom(process.env)
 const ask = createAsk(paths.controlSocket)
 const warn = (text: string): void => {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${printable(text)}\n`)
 }
 const write = (text: string): void => {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${printable(text)}\n`)
 }
 let exitCode = 0
 

@@ -1,6 +1,5 @@
 // Asks control.sock and decodes the answer.
-import { request } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { request, type IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import { errorDocument } from '../control/documents.ts'
 import { ResolverError } from '../errors.ts'
@@ -20,6 +19,30 @@ export class Refused extends Error {
     super(message)
     this.hint = hint
   }
+}
+
+/** Undefined for what is no JSON. */
+function decode(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+/** More than a directory of 50,000 users and its groups. */
+const longestAnswer = 64 * 1024 * 1024
+
+/** @throws {Error} for an answer that does not end */
+async function collect(answer: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of answer as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > longestAnswer) throw new Error(`an answer of more than ${longestAnswer} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts, length).toString('utf8')
 }
 
 /** @throws {ResolverError} when nobody answers on `socketPath` */
@@ -43,9 +66,15 @@ export function createAsk(socketPath: string): Ask {
   ): Promise<{ readonly status: number; readonly body: string }> =>
     new Promise((resolve, reject) => {
       const sent = request({ socketPath, path, method, timeout: 120_000 }, (answer) => {
-        text(answer).then((body) => {
-          resolve({ status: answer.statusCode ?? 0, body })
-        }, reject)
+        collect(answer).then(
+          (body) => {
+            resolve({ status: answer.statusCode ?? 0, body })
+          },
+          (error: unknown) => {
+            sent.destroy()
+            reject(unreachable(error instanceof Error ? error : new Error(String(error))))
+          },
+        )
       })
       sent.once('timeout', () => sent.destroy(new Error('no answer within two minutes')))
       sent.once('error', (error) => {
@@ -55,9 +84,20 @@ export function createAsk(socketPath: string): Ask {
     })
   return async (schema, path, method = 'GET') => {
     const { status, body } = await exchange(path, method)
-    const value: unknown = JSON.parse(body)
-    if (status < 400) return schema.parse(value)
-    const { error } = errorDocument.parse(value)
+    const value = decode(body)
+    const decoded = schema.safeParse(value)
+    if (status < 400 && decoded.success) return decoded.data
+    const refused = errorDocument.safeParse(value)
+    if (status < 400 || !refused.success)
+      throw new ResolverError(
+        'resolver_unreachable',
+        `${socketPath}: the answer is not the resolver's`,
+        {
+          hint: 'another version, or another program? systemctl restart iamlogind',
+          cause: status < 400 ? decoded.error : refused.error,
+        },
+      )
+    const { error } = refused.data
     if (status < 500) return new Refused(error.message, error.hint)
     throw new ResolverError('resolver_refused', error.message, { hint: error.hint })
   }
