@@ -59,6 +59,15 @@ static bool is_closed_shell(const struct view *shell)
         return false;
 }
 
+/* pam_umask(8) obeys "umask=", "pri=" and "ulimit=" in the comma separated fields, as root. */
+static bool is_plain_gecos(const struct view *gecos)
+{
+        for (size_t i = 0; i < gecos->length; i++)
+                if (gecos->data[i] == '=' || gecos->data[i] == ',')
+                        return false;
+        return true;
+}
+
 int answer_passwd(const struct passwd_record *record, char *buffer, size_t length, struct passwd *ret)
 {
         CLEANUP_LOCAL struct local_hold local = LOCAL_HOLD_EMPTY;
@@ -72,6 +81,8 @@ int answer_passwd(const struct passwd_record *record, char *buffer, size_t lengt
         if (!local_lists_shell(local.table, given.shell.data, given.shell.length) &&
             !is_closed_shell(&given.shell))
                 given.shell = (struct view){"/bin/sh", sizeof("/bin/sh") - 1};
+        if (!is_plain_gecos(&given.gecos))
+                given.gecos = given.name;
         return pack_passwd(&given, buffer, length, ret);
 }
 

@@ -7,6 +7,7 @@
  *   - no id that one of them has, none outside root's list `ids`, none that is never given (root-ids.h)
  *   - a home directly below root's folder of homes, and no local user's there
  *   - a shell of /etc/shells that can be executed, else /bin/sh; nologin and false stay, they open less
+ *   - the name as gecos where that has '=' or ',': pam_umask(8) sets umask, nice value and ulimit by it
  *   - no local user among a group's members: left out, for getgrnam(3)'s members are what pam_wheel and
  *     sudo's system_group go by; initgroups(3) never takes them
  *

@@ -184,6 +184,32 @@ static void believes_no_id_out_of_roots_range(void)
         free(gids);
 }
 
+static const char *gecos_given_for(const char *gecos)
+{
+        struct passwd entry = {.pw_gecos = NULL};
+        int error;
+
+        begin(IAMLOGIN_OP_PASSWD_BY_UID);
+        CHECK(write_str(&writer, "dora") == 0 && write_u32(&writer, OURS) == 0 &&
+              write_u32(&writer, OURS) == 0 && write_str(&writer, gecos) == 0 &&
+              write_str(&writer, "/home/dora") == 0 && write_str(&writer, "/bin/bash") == 0);
+        say();
+        CHECK(getpwuid_(OURS, &entry, buffer, sizeof(buffer), &error) == NSS_STATUS_SUCCESS);
+        return entry.pw_gecos;
+}
+
+/* pam_umask(8) takes "pri=-20", "umask=0" and "ulimit=1" of the fields as root. */
+static void sets_nothing_by_gecos(void)
+{
+        static const char *const settings[] = {"pri=-20", "Dora,pri=-20",     "Dora,,,,umask=0", "=",
+                                               ",",       "Dora Doe,ulimit=1"};
+
+        CHECK(strcmp(gecos_given_for("Dora Doe"), "Dora Doe") == 0);
+        CHECK(strcmp(gecos_given_for(""), "") == 0);
+        for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+                CHECK(strcmp(gecos_given_for(settings[i]), "dora") == 0);
+}
+
 static void bounds_homes_and_shells(void)
 {
         static const char *const homes[] = {"/etc/systemd/system/cron.service.d",
@@ -399,6 +425,7 @@ int main(void)
         gives_no_local_name_by_id();
         asks_nobody_about_local_names_and_ids();
         believes_no_id_out_of_roots_range();
+        sets_nothing_by_gecos();
         bounds_homes_and_shells();
         leaves_local_users_out_of_groups();
         gives_local_users_no_groups();

@@ -51,11 +51,14 @@ function* unique<T extends SourceUser | SourceGroup>(
   return yield* sortSteps([...found.values()], byAge)
 }
 
-/** passwd(5) has no quoting: what would break a line becomes a space. */
+/**
+ * passwd(5) has no quoting: what would break a line becomes a space. So does "=", for pam_umask(8) sets
+ * umask, nice value and ulimit by "pri=-20" and the like.
+ */
 function gecosOf(user: SourceUser): string {
+  const wanted = user.overrides?.gecos ?? user.name
   // eslint-disable-next-line no-control-regex -- control characters are what must go
-  const clean = (user.overrides?.gecos ?? user.name).replace(/[\u0000-\u001f\u007f:,]/g, ' ').trim()
-  let gecos = clean
+  let gecos = wanted.replace(/[\u0000-\u001f\u007f:,=]/g, ' ').trim()
   while (Buffer.byteLength(gecos) > 255) gecos = gecos.slice(0, -1)
   return gecos
 }

@@ -348,6 +348,17 @@ describe('buildDirectory', () => {
     ])
   })
 
+  it('gives no gecos that pam_umask(8) would set umask, nice value or ulimit by', () => {
+    const { accounts } = build([
+      aUser({ name: 'alice', overrides: { gecos: 'Alice,pri=-20,umask=0,ulimit=1' } }),
+      aUser({ name: 'bob', overrides: { gecos: 'pri=-20' } }),
+    ])
+    expect(accounts.map(({ passwd }) => passwd.gecos)).toEqual([
+      'Alice pri -20 umask 0 ulimit 1',
+      'pri -20',
+    ])
+  })
+
   it('makes Linux groups of the configured groups, with a virtual one for sudo', () => {
     const users = [aUser({ name: 'alice' }), aUser({ name: 'bob' }), aUser({ name: 'eve' })]
     const source = aSource(users, {
