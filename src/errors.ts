@@ -26,6 +26,7 @@ export class SourceError extends Error {
     | 'source_unreachable'
     | 'source_timeout'
     | 'source_unknown_group'
+    | 'source_unknown_user'
     | 'source_malformed'
     | 'source_foreign_answer'
     | 'source_suspicious'

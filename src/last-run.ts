@@ -30,8 +30,6 @@ export type Inheritance = {
   /** Of the resolver before in this process; undefined at a start. */
   readonly handover: Handover | undefined
   readonly keys: readonly KnownCredentials[]
-  /** People were known here before of whom `keys` tells nothing. */
-  readonly keysAreLost: boolean
   /** What was lost on disk, for status. */
   readonly notices: readonly string[]
   /** Larger than any of an earlier run. */
@@ -134,8 +132,6 @@ export async function loadLastRun(
     hadState: state !== undefined,
     handover: undefined,
     keys: keys ?? [],
-    // A host that knew people, and has no file of their keys or cannot read it.
-    keysAreLost: keys === undefined && state?.saved !== undefined,
     notices,
     generation: Math.floor(clock.now() / 1000),
     watching: Promise.resolve(),
@@ -151,6 +147,5 @@ export function ofOrigin(inherited: Inheritance, origin: string): Inheritance {
     ...inherited,
     handover: { current: undefined, doubt: undefined, savedReadAt },
     keys: [],
-    keysAreLost: false,
   }
 }

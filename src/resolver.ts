@@ -192,9 +192,17 @@ export function createResolver(deps: ResolverDeps): Resolver {
     confirmMs,
   })
   const bucket = createBucket({ clock, perMinute: missCallsPerMinute })
+  const confirm = createIdentityCheck({ store, refresher, clock })
   const keys = createKeyLookup({
     fetchCredentials: source.fetchCredentials,
-    confirm: createIdentityCheck({ store, refresher, clock }),
+    identify: async (user, signal) => {
+      const identity = await source.identify(user, signal)
+      if (identity === 'same') return identity
+      // Brought forward where the name is another's: the directory ends what the person had here.
+      const byDirectory = await confirm(user)
+      return identity === 'another' ? identity : byDirectory
+    },
+    confirm,
     keys: config.keys,
     offlineMs,
     budgetMs: doorBudgetMs,
@@ -211,7 +219,6 @@ export function createResolver(deps: ResolverDeps): Resolver {
     log,
     saved: inherited.keys,
     savedIsStale: inherited.handover !== undefined,
-    savedIsLost: inherited.keysAreLost,
     onRead: keeper.read,
   })
 
@@ -368,7 +375,6 @@ export function createResolver(deps: ResolverDeps): Resolver {
       hadState: true,
       notices: [],
       keys: keys.all(),
-      keysAreLost: inherited.keysAreLost,
       generation: inherited.generation,
       watching,
     }),

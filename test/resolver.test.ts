@@ -95,9 +95,11 @@ async function start(access: string): Promise<void> {
 function ask<T>(schema: z.ZodType<T>, path: string, method = 'GET'): Promise<T> {
   return new Promise((resolve, reject) => {
     request({ socketPath: join(folder, 'control.sock'), path, method }, (answer) => {
-      text(answer).then((body) => {
-        resolve(schema.parse(JSON.parse(body)))
-      }, reject)
+      text(answer)
+        .then((body) => {
+          resolve(schema.parse(JSON.parse(body)))
+        })
+        .catch(reject)
     })
       .once('error', reject)
       .end()
@@ -200,6 +202,55 @@ describe('an answer that proves nothing', () => {
     expect(await keysOf('alice')).toMatchObject({ stale: true })
     expect((await status()).keys.problems).toMatchObject([{ part: 'mfa' }])
     await expectAliceStays()
+  })
+})
+
+describe('a name that is another person’s by now', () => {
+  const other = `ssh-ed25519 ${blob.slice(0, -4)}AAAA mallory`
+  const knock = async () => {
+    // Asked anew, before the directory is read again.
+    await ask(refreshDocument, '/refresh/alice', 'POST')
+    return (await keysOf('alice')).keys
+  }
+
+  it.each(['answers', 'denied'] as const)(
+    'opens nothing of hers by a key of theirs, though one of hers was copied (GetUser %s)',
+    async (says) => {
+      await startWithAlice()
+      if (says === 'denied') server.setFault('GetUser', 'denied')
+      server.addUser('mallory')
+      server.tagUser('mallory', 'iamlogin:ssh-key', key)
+      server.tagUser('mallory', 'iamlogin:ssh-key:2', other)
+      server.renameUser('alice', 'alicia')
+      server.renameUser('mallory', 'alice')
+      expect(await knock().catch(() => [])).toEqual([])
+      expect(await names()).toEqual(['alicia', 'bob'])
+      expect((await keysOf('alicia')).keys).toHaveLength(1)
+      await service?.close()
+      service = undefined
+      expect(terminated).toEqual([])
+    },
+  )
+
+  it('opens nothing of a person who was never seen here', async () => {
+    server.addUser('bob', ['developers'])
+    server.addUser('dave', ['developers'])
+    await start('groups = ["developers"]')
+    server.deleteUser('dave')
+    server.addUser('dave')
+    server.tagUser('dave', 'iamlogin:ssh-key', other)
+    expect((await keysOf('dave')).keys).toEqual([])
+    expect(await names()).toEqual(['bob'])
+  })
+
+  it('takes nothing from her who was only renamed, whoever knocks by the old name', async () => {
+    await startWithAlice()
+    server.renameUser('alice', 'alicia')
+    expect(await knock().catch(() => [])).toEqual([])
+    expect((await keysOf('alicia')).keys).toHaveLength(1)
+    await service?.close()
+    service = undefined
+    expect(terminated).toEqual([])
   })
 })
 

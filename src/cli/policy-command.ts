@@ -70,6 +70,7 @@ function iamStatements(config: Config, partition: string): readonly Statement[] 
   // A tag may name any group: then the resource can't be narrowed.
   const arns = hasTags(config) ? [`arn:${partition}:iam::*:group/*`] : groupArns(partition, groups)
   const ofUsers = [
+    'iam:GetUser',
     'iam:ListSSHPublicKeys',
     'iam:GetSSHPublicKey',
     ...(keys.tags || accounts.tags ? ['iam:ListUserTags'] : []),

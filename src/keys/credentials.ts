@@ -10,9 +10,17 @@ function isSameKey(a: SourceKey, b: SourceKey): boolean {
   return a.origin === b.origin && a.id === b.id && a.body === b.body
 }
 
-/** Whether no key of `now` was there `before`. */
-export function haveNothingInCommon(before: SourceCredentials, now: SourceCredentials): boolean {
-  return !now.keys.some((key) => before.keys.some((each) => isSameKey(each, key)))
+/** Whether a key of `now` was not there `before`. */
+export function hasNewKey(before: SourceCredentials | undefined, now: SourceCredentials): boolean {
+  return now.keys.some((key) => before?.keys.some((each) => isSameKey(each, key)) !== true)
+}
+
+/** What was known `before`, without the keys that are not there any more. */
+export function withoutGone(before: SourceCredentials, now: SourceCredentials): SourceCredentials {
+  return {
+    ...before,
+    keys: before.keys.filter((key) => now.keys.some((each) => isSameKey(each, key))),
+  }
 }
 
 /** How many bodies had to be read for `now`: IAM never changes one, so each is read once. */

@@ -14,14 +14,16 @@ import {
   type Clock,
   type Moment,
 } from '../platform/clock.ts'
+import { SourceError } from '../errors.ts'
 import type { Log } from '../platform/log.ts'
 import type { Source } from '../sources/source.ts'
 import { toAuthorizedKey, type AuthorizedKey } from './authorized-key.ts'
 import {
   completeCredentials,
   countNewBodies,
-  haveNothingInCommon,
+  hasNewKey,
   unknownBy,
+  withoutGone,
   withoutParts,
 } from './credentials.ts'
 import { createKeyProblems, type KeyProblem } from './problems.ts'
@@ -77,7 +79,12 @@ export type KnownCredentials = SavedCredentials & {
 
 export type KeyLookupDeps = {
   readonly fetchCredentials: Source['fetchCredentials']
-  /** Whether the name is this person's still, by a read of the directory that began after. */
+  /** Whether the name is this person's still, by a question that is asked now. */
+  readonly identify: (
+    user: SourceUser,
+    signal: AbortSignal,
+  ) => Promise<'same' | 'another' | 'unknown'>
+  /** As `identify`, by a read of the directory: 'another' also for who was deleted or renamed. */
   readonly confirm: (user: SourceUser) => Promise<'same' | 'another' | 'unknown'>
   readonly keys: KeysConfig
   readonly offlineMs: number
@@ -94,8 +101,6 @@ export type KeyLookupDeps = {
   readonly saved: readonly KnownCredentials[]
   /** `saved` was read by another configuration, maybe of another source: known, and asked anew. */
   readonly savedIsStale: boolean
-  /** People were known here before of whom `saved` tells nothing any more. */
-  readonly savedIsLost: boolean
   /**
    * What is known of a person has changed, or was only read again. Where it resolves late, so does
    * the answer: a key that was taken away must be gone from disk before anybody is told.
@@ -108,16 +113,16 @@ type Entry = SavedCredentials & {
   /** Of parts that could not be read then: when they were. */
   readonly partsRead: ReadonlyMap<CredentialPart, Moment>
 }
-/** Told how many bodies of keys a fetch had to read. */
-type Told = (bodies: number) => void
+/** Told how many calls a fetch cost beyond callsPerPerson. */
+type Told = (more: number) => void
 
 const people = 10_000
 /** After a failure the last known keys serve at once for this long: no login waits for each retry. */
 const coolOffMs = 5_000
 /** Longer than the SDK's own attempts: a fetch that hangs must not hold its person for ever. */
 const fetchTimeoutMs = 60_000
-/** IAM's quota of SSH keys per user: as many bodies may be new. */
-const mostBodies = 5
+/** IAM's quota of SSH keys per user: as many bodies may be new, and then one call identifies the user. */
+const mostMore = 5 + 1
 
 function changeOf(before: Entry | undefined, now: Entry): 'new' | 'changed' | 'same' {
   if (before === undefined) return 'new'
@@ -140,15 +145,11 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   let hits = 0
   let misses = 0
   let failedAt = Number.NEGATIVE_INFINITY
-  let forgot = deps.savedIsLost || deps.saved.length >= people
   const cache = new LRUCache<string, Entry>({
     max: people,
     ttl,
     ttlResolution: 0,
     perf: { now: clock.monotonic },
-    dispose: (_entry, _id, why) => {
-      if (why === 'evict') forgot = true
-    },
   })
   /** When the time began in which an entry is fresh, by the monotonic clock. */
   const stale = (): number => clock.monotonic() - ttl - 1
@@ -221,19 +222,6 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     return present(user, entry, cache.getRemainingTTL(user.id) <= 0)
   }
 
-  /**
-   * Keys are read by the name, uids are by the id: a set that has nothing of the one before may be
-   * that of somebody else who was given the name of a person that the directory still has. Of whom
-   * nothing was ever known here no key opened a door: there is nothing to be mistaken for, and no
-   * first login pays a read of the directory. Where the host may have forgotten people, by a lost
-   * keys.json or by more of them than are kept, that says nothing, and they are asked about as well.
-   * A known empty set counts: before a user can be deleted, the keys must be.
-   */
-  const isDoubtful = (before: Entry | undefined, credentials: SourceCredentials): boolean => {
-    if (credentials.keys.length === 0) return false
-    return before === undefined ? forgot : haveNothingInCommon(before.credentials, credentials)
-  }
-
   const keep = async (before: Entry | undefined, entry: Entry): Promise<void> => {
     arriving.set(entry.id, entry)
     try {
@@ -289,26 +277,42 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     return true
   }
 
+  /**
+   * Keys are read by the name, uids are by the id: a key that was not known of this person may be that
+   * of another one, who has the name by now. Copied keys prove nothing, for they are public. What was
+   * taken away is gone meanwhile, whoever has the name.
+   */
+  const identified = async (
+    user: SourceUser,
+    { before, now, signal }: { before: Entry | undefined; now: Entry; signal: AbortSignal },
+  ): Promise<'same' | 'another' | 'unknown'> => {
+    if (before !== undefined) {
+      const left = withoutGone(before.credentials, now.credentials)
+      if (left.keys.length < before.credentials.keys.length)
+        await keep(before, { ...before, credentials: left })
+    }
+    return deps.identify(user, signal)
+  }
+
   const read = async (user: SourceUser, told: Told): Promise<PersonKeys> => {
     const before = lastKnown(user.id)
     const signal = AbortSignal.timeout(fetchTimeoutMs)
     const fetched = await deps.fetchCredentials(user, signal)
     problems.read(fetched)
-    told(countNewBodies(before?.credentials, fetched))
     const entry = complete(user.id, before, fetched)
+    const isNew = hasNewKey(before?.credentials, entry.credentials)
+    told(countNewBodies(before?.credentials, fetched) + Number(isNew))
     if (isSuspectLoss(before, entry)) {
       doubted.set(user.id, true)
       return fallBack(user, `all keys of ${user.name}, and of others, are gone at once`)
     }
-    if (isDoubtful(before, fetched)) {
-      // Whosever the name is now, none of the keys of before is theirs any more.
-      if (before !== undefined && before.credentials.keys.length > 0)
-        await keep(before, { ...before, credentials: { ...before.credentials, keys: [] } })
-      const identity = await deps.confirm(user)
+    if (isNew) {
+      const identity = await identified(user, { before, now: entry, signal })
+      // Of the person asked for this says nothing, and so nothing of it is kept.
       if (identity === 'another')
         return present(user, { ...entry, credentials: { keys: [] } }, false)
       if (identity === 'unknown') {
-        const reason = `the keys of ${user.name} are all new ones, and the directory cannot be read to see whether the name is the same person's`
+        const reason = `${user.name} has new keys, and whether the name is the same person's cannot be read`
         doubted.set(user.id, true)
         deps.log.warn({ user: user.name }, reason)
         return fallBack(user, reason)
@@ -318,10 +322,23 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     return present(user, entry, false)
   }
 
+  /**
+   * The name is no user's any more. Whether the person was deleted or renamed, only the directory says;
+   * either way this name opens nothing, and what is known of the person stays theirs.
+   */
+  const afterNoName = async (user: SourceUser, error: SourceError): Promise<PersonKeys> => {
+    doubted.set(user.id, true)
+    return (await deps.confirm(user)) === 'another'
+      ? { status: 'success', keys: [], refused: [], mfa: undefined, stale: false }
+      : fallBack(user, error.message)
+  }
+
   const fetch = async (user: SourceUser, told: Told): Promise<PersonKeys> => {
     try {
       return await read(user, told)
     } catch (error) {
+      if (error instanceof SourceError && error.code === 'source_unknown_user')
+        return await afterNoName(user, error)
       failedAt = clock.monotonic()
       problems.failed(error)
       return fallBack(user, error instanceof Error ? error.message : String(error))
@@ -339,11 +356,11 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
 
   /** As startFetch, out of the bucket; undefined where too little is in it. */
   const startSparingly = (user: SourceUser): Promise<PersonKeys> | undefined => {
-    const aside = Math.min(deps.callsPerPerson + mostBodies, bucket.size)
+    const aside = Math.min(deps.callsPerPerson + mostMore, bucket.size)
     if (!bucket.take(aside)) return undefined
     // Nothing comes back of a fetch that failed: its retries cost, too.
-    return startFetch(user, (bodies) => {
-      bucket.giveBack(aside - deps.callsPerPerson - bodies)
+    return startFetch(user, (more) => {
+      bucket.giveBack(aside - deps.callsPerPerson - more)
     })
   }
 

@@ -130,6 +130,10 @@ const iamActions: Readonly<Record<string, Check>> = {
     if (!isSameName(named, input['GroupName'])) return `it is of the group ${named}`
     return dated(group, 'CreateDate') ?? groupMembers(fields, input)
   },
+  GetUser: (fields, input) => {
+    const found = childOf(fields, 'User')
+    return found === undefined ? 'no User' : (user(found) ?? ofUser(found, input))
+  },
   ListUsers: page('Users', user),
   ListSSHPublicKeys: page(
     'SSHPublicKeys',

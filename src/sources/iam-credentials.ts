@@ -1,6 +1,7 @@
 // What the door needs of one IAM user: active keys, keys in tags, MFA devices.
 import {
   GetSSHPublicKeyCommand,
+  GetUserCommand,
   ListMFADevicesCommand,
   ListSSHPublicKeysCommand,
   ListUserTagsCommand,
@@ -17,7 +18,7 @@ import type {
   UnreadPart,
 } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
-import { isNoSuchEntity, toSourceError } from './iam-errors.ts'
+import { isNoSuchEntity, toSourceError, unknownUser } from './iam-errors.ts'
 import { pagesOf } from './pages.ts'
 
 /** Bodies of keys by SSHPublicKeyId: IAM never changes one, so each is read once. */
@@ -51,7 +52,7 @@ async function readBody(
   }
 }
 
-/** The keys that were uploaded to IAM, inactive ones too; a user who is gone has none. */
+/** The keys that were uploaded to IAM, inactive ones too. */
 async function readUploadedKeys(
   client: IAMClient,
   user: SourceUser,
@@ -67,7 +68,7 @@ async function readUploadedKeys(
     )
     for await (const page of pages) listed.push(...(page.SSHPublicKeys ?? []))
   } catch (error) {
-    if (isNoSuchEntity(error)) return []
+    if (isNoSuchEntity(error)) throw unknownUser(user.name, error)
     throw toSourceError(error, `listing the keys of ${user.name}`, {
       action: 'iam:ListSSHPublicKeys',
       resource: `user ${user.name}`,
@@ -95,7 +96,7 @@ async function readUploadedKeys(
   return keys.flat()
 }
 
-/** Every tag of a user; none for a user who is gone. */
+/** Every tag of a user. */
 export async function readTags(
   client: IAMClient,
   user: SourceUser,
@@ -111,7 +112,7 @@ export async function readTags(
     for await (const page of pages) tags.push(...(page.Tags ?? []))
     return tags
   } catch (error) {
-    if (isNoSuchEntity(error)) return []
+    if (isNoSuchEntity(error)) throw unknownUser(user.name, error)
     throw toSourceError(error, `reading the tags of ${user.name}`, {
       action: 'iam:ListUserTags',
       resource: `user ${user.name}`,
@@ -154,11 +155,28 @@ async function readMfa(client: IAMClient, user: SourceUser, signal: AbortSignal)
     for await (const page of pages) if ((page.MFADevices ?? []).length > 0) return true
     return false
   } catch (error) {
-    if (isNoSuchEntity(error)) return false
+    if (isNoSuchEntity(error)) throw unknownUser(user.name, error)
     throw toSourceError(error, `listing the MFA devices of ${user.name}`, {
       action: 'iam:ListMFADevices',
       resource: `user ${user.name}`,
     })
+  }
+}
+
+/** Whether the name is still that of the UserId, by GetUser; 'unknown' where that may not be asked. */
+export async function identify(
+  client: IAMClient,
+  user: SourceUser,
+  signal: AbortSignal,
+): Promise<'same' | 'another' | 'unknown'> {
+  try {
+    const { User } = await client.send(new GetUserCommand({ UserName: user.name }), {
+      abortSignal: signal,
+    })
+    return User?.UserId === user.id ? 'same' : 'another'
+  } catch {
+    // A read of the directory tells instead, and what keeps both from answering.
+    return 'unknown'
   }
 }
 

@@ -121,6 +121,14 @@ export function toSourceError(error: unknown, attempt: string, asked: Asked): So
   return new SourceError(code, sentence, { hint, cause: error })
 }
 
+/** A name that is no user's: the person was deleted, or has another name by now. */
+export function unknownUser(name: string, cause: unknown): SourceError {
+  return new SourceError('source_unknown_user', `asking about ${name}: IAM has no such user`, {
+    hint: 'the directory is read again, which tells whether the person was deleted or renamed',
+    cause,
+  })
+}
+
 /** A group of the configuration that IAM does not have. */
 export function unknownGroup(group: string, cause: unknown): SourceError {
   return new SourceError('source_unknown_group', `reading group ${group}: IAM has no such group`, {

@@ -9,7 +9,13 @@ import {
 import type { SourceDirectory, SourceGroup, SourceUser, UnreadGroup } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import { createIamClient, type IamClientOptions } from './iam-client.ts'
-import { overridesFromTags, readCredentials, readTags, type KeyBodies } from './iam-credentials.ts'
+import {
+  identify,
+  overridesFromTags,
+  readCredentials,
+  readTags,
+  type KeyBodies,
+} from './iam-credentials.ts'
 import { isNoSuchEntity, toSourceError, unknownGroup } from './iam-errors.ts'
 import { pagesOf } from './pages.ts'
 import { isOfOneGroup, unreadGroup } from './unread.ts'
@@ -170,6 +176,7 @@ export function createIamSource(options: IamSourceOptions): Source {
       const users = await mapLimited(directory.users, (user) => withOverrides(user, signal))
       return { ...directory, users }
     },
+    identify: (user, signal) => identify(client, user, signal),
     fetchCredentials: (user, signal) =>
       readCredentials(client, user, {
         bodies: options.bodies,

@@ -17,9 +17,18 @@ export type Source = {
   /**
    * Reads what the door needs of one person, now: active keys only, MFA where asked for. A part that
    * cannot be read is in `unread`.
-   * @throws {SourceError} when no part can be read
+   * @throws {SourceError} when no part can be read; `source_unknown_user` when the name is no user's,
+   * which says nothing of the person: they may have another name by now
    */
   readonly fetchCredentials: (user: SourceUser, signal: AbortSignal) => Promise<SourceCredentials>
+  /**
+   * Whether the user's name is still that of the user's id: keys are asked for by the one, and open what
+   * belongs to the other. 'unknown': the source does not say, or may not be asked.
+   */
+  readonly identify: (
+    user: SourceUser,
+    signal: AbortSignal,
+  ) => Promise<'same' | 'another' | 'unknown'>
   /** API calls made since start, by operation: for budgets, status and metrics. */
   readonly calls: () => Readonly<Record<string, number>>
   /** Stops timers and sockets. */

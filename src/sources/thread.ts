@@ -150,6 +150,7 @@ export function createThreadedSource(config: Config, direct: Source): Source {
     kind: direct.kind,
     fetchDirectory,
     fetchCredentials: direct.fetchCredentials,
+    identify: direct.identify,
     calls: () => sum(sum(earlierCalls, calls), direct.calls()),
     close: async () => {
       const worker = thread

@@ -582,7 +582,7 @@ describe('a shared account, whoever offers whatever key', () => {
         return known ? [{ id: person.id, fetchedAt: world.clock.now() - 60_000, credentials }] : []
       }),
       savedIsStale: false,
-      savedIsLost: false,
+      identify: () => Promise.resolve('same'),
       onRead: () => Promise.resolve(),
     })
     const door = createDoor({

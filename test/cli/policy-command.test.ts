@@ -26,6 +26,7 @@ describe('policiesFor', () => {
   it('asks for no more than the groups and the keys where no more is used', () => {
     expect(actions('[keys]\ntags = false\n')).toEqual([
       'iam:GetGroup',
+      'iam:GetUser',
       'iam:ListSSHPublicKeys',
       'iam:GetSSHPublicKey',
     ])
@@ -75,6 +76,7 @@ describe('policiesFor', () => {
     expect(given.host.Statement[0]?.Resource).toBe(role)
     expect(given.role?.Statement.flatMap(({ Action }) => Action)).toEqual([
       'iam:GetGroup',
+      'iam:GetUser',
       'iam:ListSSHPublicKeys',
       'iam:GetSSHPublicKey',
       'iam:ListUserTags',

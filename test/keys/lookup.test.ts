@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { SourceCredentials, SourceKey, UnreadPart } from '../../src/directory/types.ts'
 import { fingerprintOf, toAuthorizedKey } from '../../src/keys/authorized-key.ts'
+import { SourceError } from '../../src/errors.ts'
 import { createKeyLookup } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
 import { createBucket } from '../../src/platform/bucket.ts'
@@ -127,13 +128,14 @@ const credentials: SourceCredentials = {
 
 function aLookup(
   saved: readonly SavedCredentials[] = [],
-  more: { readonly savedIsLost?: boolean; readonly savedIsStale?: boolean } = {},
+  more: { readonly savedIsStale?: boolean } = {},
 ) {
   const clock = aClock()
   const state = {
     fetches: 0,
     failing: false,
     hanging: false,
+    nameless: false,
     credentials,
     /** In place of `credentials`, by user id. */
     of: new Map<string, SourceCredentials>(),
@@ -142,7 +144,9 @@ function aLookup(
   }
   const reads: string[] = []
   const lines: LogLine[] = []
+  /** Of whom it was asked whether the name is still theirs, and by a read of the directory. */
   const confirmed: string[] = []
+  const reread: string[] = []
   const lookup = createKeyLookup({
     clock,
     saved,
@@ -153,8 +157,11 @@ function aLookup(
     bucket: createBucket({ clock, perMinute: 60 }),
     callsPerPerson: 2,
     savedIsStale: more.savedIsStale ?? false,
-    savedIsLost: more.savedIsLost ?? false,
     confirm: (user) => {
+      reread.push(user.name)
+      return state.identity()
+    },
+    identify: (user) => {
       confirmed.push(user.name)
       return state.identity()
     },
@@ -167,11 +174,13 @@ function aLookup(
       state.fetches++
       await Promise.resolve()
       if (state.hanging) await new Promise(() => undefined)
+      if (state.nameless)
+        throw new SourceError('source_unknown_user', 'asking about alice: none', { hint: 'h' })
       if (state.failing) throw new Error('no network')
       return state.of.get(user.id) ?? state.credentials
     },
   })
-  return { clock, state, lookup, reads, confirmed, lines }
+  return { clock, state, lookup, reads, confirmed, reread, lines }
 }
 
 describe('createKeyLookup', () => {
@@ -383,6 +392,7 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
     const made = aLookup()
     made.state.credentials = first
     await made.lookup.of(alice)
+    made.confirmed.length = 0
     made.state.credentials = replaced
     await made.clock.advance(31_000)
     return made
@@ -447,7 +457,11 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
   })
 
   it.each([
-    ['one key of before is there', { keys: [aKey('APKA1'), aKey('APKA2')] }, 0],
+    [
+      'one key of before is there, which anybody may copy',
+      { keys: [aKey('APKA1'), aKey('APKA2')] },
+      1,
+    ],
     ['no key is left', { keys: [] }, 0],
     ['a key of before has another body', { keys: [{ ...aKey('APKA2'), id: 'APKA1' }] }, 1],
     ['a key of before is from elsewhere', { keys: [{ ...aKey('APKA1'), origin: 'tag' }] }, 1],
@@ -469,22 +483,47 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
     expect(confirmed).toEqual(['alice'])
   })
 
-  it('believes the first keys of who was never here, unless the host has forgotten whom it knew', async () => {
-    const fresh = aLookup()
-    await fresh.lookup.of(alice)
-    expect(fresh.confirmed).toEqual([])
-    const lost = aLookup([], { savedIsLost: true })
-    lost.state.identity = () => Promise.resolve('unknown')
-    expect(await lost.lookup.of(alice)).toMatchObject({ status: 'unavail' })
-    expect(lost.confirmed).toEqual(['alice'])
-    const others = Array.from({ length: 10_000 }, (_, number) => ({
-      id: `AIDA${number}`,
-      fetchedAt: 0,
-      credentials: first,
-    }))
-    const full = aLookup(others)
-    await full.lookup.of(alice)
-    expect(full.confirmed).toEqual(['alice'])
+  it('identifies a person of whom nothing is known here before the first key counts', async () => {
+    const { lookup, state, confirmed } = aLookup()
+    state.identity = () => Promise.resolve('another')
+    expect(await lookup.of(alice)).toMatchObject({ status: 'success', keys: [] })
+    expect(confirmed).toEqual(['alice'])
+    expect(lookup.all()).toEqual([])
+    state.identity = () => Promise.resolve('same')
+    expect(await lookup.of(alice)).toMatchObject({ keys: [{ id: 'APKA1' }] })
+  })
+
+  it('takes no key of another person who copied one of hers', async () => {
+    const { lookup, state } = await aReplacement()
+    state.credentials = { keys: [aKey('APKA1'), aKey('APKA2')] }
+    state.identity = () => Promise.resolve('another')
+    expect(await lookup.of(alice)).toMatchObject({ keys: [] })
+    state.identity = () => Promise.resolve('unknown')
+    expect(await lookup.of(alice)).toMatchObject({ stale: true, keys: [{ id: 'APKA1' }] })
+  })
+
+  describe('when the name is no user’s any more', () => {
+    it.each([
+      ['has no key, once the directory tells that she is gone or renamed', 'another', []],
+      ['has the last known keys while the directory names her', 'same', [{ id: 'APKA1' }]],
+      ['has the last known keys while the directory cannot be read', 'unknown', [{ id: 'APKA1' }]],
+    ] as const)('%s', async (_, identity, wanted) => {
+      const { lookup, state, reread } = await aReplacement()
+      state.nameless = true
+      state.identity = () => Promise.resolve(identity)
+      expect(await lookup.of(alice)).toMatchObject({ status: 'success', keys: wanted })
+      expect(reread).toEqual(['alice'])
+    })
+
+    it('takes nothing from the person, who may have another name by now', async () => {
+      const { lookup, state } = await aReplacement()
+      state.nameless = true
+      state.identity = () => Promise.resolve('another')
+      await lookup.of(alice)
+      state.nameless = false
+      state.credentials = first
+      expect(lookup.all()).toMatchObject([{ credentials: first }])
+    })
   })
 })
 
@@ -500,12 +539,12 @@ describe('sparingly', () => {
         if ((await lookup.sparingly(person(number))).status === 'unavail') unknown++
       return 100 - unknown
     }
-    // Two calls and a body each, of sixty; the most that one may cost is set aside.
-    expect(await ask(0)).toBe(18)
+    // Two calls, a body and GetUser each, of sixty; the most that one may cost is set aside.
+    expect(await ask(0)).toBe(14)
     expect(await ask(100)).toBe(0)
-    expect(state.fetches).toBe(18)
+    expect(state.fetches).toBe(14)
     await clock.advance(30_000)
-    expect(await ask(200)).toBe(10)
+    expect(await ask(200)).toBe(7)
   })
 
   it('answers what is fresh, and joins who asks already, for nothing', async () => {
@@ -524,7 +563,7 @@ describe('sparingly', () => {
     const { lookup, state } = aLookup()
     state.failing = true
     for (let number = 0; number < 100; number++) await lookup.sparingly(person(number))
-    expect(state.fetches).toBe(8)
+    expect(state.fetches).toBe(7)
   })
 })
 
@@ -625,7 +664,7 @@ describe('the parts of what a person has', () => {
     state.identity = () => Promise.resolve('another')
     await clock.advance(60_000)
     expect(await lookup.of(alice)).toMatchObject({ keys: [] })
-    expect(confirmed).toEqual(['alice'])
+    expect(confirmed).toEqual(['alice', 'alice'])
   })
 
   it('are told by one line at a change, without a stack', async () => {

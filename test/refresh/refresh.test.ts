@@ -71,6 +71,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
       calls: () => ({ GetGroup: state.calls }),
       close: () => Promise.resolve(),
       fetchCredentials: () => Promise.resolve({ keys: [] }),
+      identify: () => Promise.resolve('same'),
       fetchDirectory: async () => {
         state.reads++
         state.calls += state.callsPerRead

@@ -92,9 +92,39 @@ describe('keys', () => {
       'tag:iamlogin:ssh-key:2',
       'tag:iamlogin:ssh-key:10',
     ])
-    server.deleteUser('alice')
-    expect((await source.fetchCredentials(alice, signal)).keys).toEqual([])
   })
+
+  it('are no answer for a name that is no user’s: the person may have another name by now', async () => {
+    const [alice] = (await read(source, 'developers')).users
+    if (alice === undefined) throw new Error('no alice')
+    server.deleteUser('alice')
+    await expect(source.fetchCredentials(alice, signal)).rejects.toMatchObject({
+      code: 'source_unknown_user',
+      message: 'asking about alice: IAM has no such user',
+    })
+  })
+})
+
+describe('identify', () => {
+  it('tells by the UserId whether a name is still the same person’s', async () => {
+    const [alice] = (await read(source, 'developers')).users
+    if (alice === undefined) throw new Error('no alice')
+    expect(await source.identify(alice, signal)).toBe('same')
+    server.deleteUser('alice')
+    expect(await source.identify(alice, signal)).toBe('unknown')
+    server.addUser('alice', ['developers'])
+    expect(await source.identify(alice, signal)).toBe('another')
+  })
+
+  it.each(['denied', 'page', 'other-name', 'no-request-id'] as const)(
+    'cannot say where GetUser is answered by %s',
+    async (fault) => {
+      const [alice] = (await read(source, 'developers')).users
+      if (alice === undefined) throw new Error('no alice')
+      server.setFault('GetUser', fault)
+      expect(await source.identify(alice, signal)).toBe('unknown')
+    },
+  )
 })
 
 describe('the parts of what a person has', () => {

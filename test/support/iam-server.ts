@@ -57,6 +57,8 @@ export type IamServer = {
   readonly url: string
   readonly addUser: (name: string, groups?: readonly string[], createdAt?: string) => string
   readonly deleteUser: (name: string) => void
+  /** As UpdateUser: the UserId, keys, tags and memberships stay. */
+  readonly renameUser: (name: string, to: string) => void
   readonly addGroup: (name: string) => string
   readonly deleteGroup: (name: string) => void
   readonly addToGroup: (user: string, group: string) => void
@@ -217,6 +219,7 @@ export async function startIamServer(port = 0): Promise<IamServer> {
       const members = [...group.members].flatMap((name) => users.get(name) ?? [])
       return `<Group>${groupXml(group)}</Group>${paged(query, 'Users', members, userXml)}`
     },
+    GetUser: (query) => `<User>${userXml(userOf(query.get('UserName') ?? ''))}</User>`,
     ListUsers: (query) => paged(query, 'Users', [...users.values()], userXml),
     ListSSHPublicKeys: (query) =>
       paged(
@@ -339,6 +342,12 @@ export async function startIamServer(port = 0): Promise<IamServer> {
         groupOf(group).members.add(name)
       }
       return id
+    },
+    renameUser: (name, to) => {
+      const user = userOf(name)
+      users.delete(name)
+      users.set(to, { ...user, name: to })
+      for (const { members } of groups.values()) if (members.delete(name)) members.add(to)
     },
     deleteUser: (name) => {
       users.delete(name)
