@@ -8,6 +8,7 @@
 #include <syslog.h>
 
 #include "bytes.h"
+#include "home.h"
 #include "known.h"
 #include "outage.h"
 #include "protocol.h"
@@ -124,11 +125,16 @@ static int refuse_unanswered(pam_handle_t *pam, const struct visit *visit, int e
 int door_ask(pam_handle_t *pam, const struct visit *visit, const struct options *options)
 {
         struct answer answer;
+        struct known_person person;
 
         /* First: whoever mends a host on which all of this is broken comes as a local user. */
         if (!valid_name(visit->user, strnlen(visit->user, IAMLOGIN_NAME_MAX + 1)) ||
             known_local(visit->user) > 0)
                 return PAM_IGNORE;
+        /* Without a wait: directory.db holds the passwd entry. An outage opens no such home either. */
+        bool is_known = known_find(visit->user, &person) == 0;
+        if (is_known && home_check(pam, visit) == PAM_PERM_DENIED)
+                return PAM_PERM_DENIED;
         int r = ask(visit, &answer);
         if (r < 0 && !is_outage(r))
                 return refuse_unanswered(pam, visit, r);
@@ -139,7 +145,7 @@ int door_ask(pam_handle_t *pam, const struct visit *visit, const struct options 
         }
         switch (answer.verdict) {
         case IAMLOGIN_VERDICT_ALLOW:
-                return PAM_SUCCESS;
+                return is_known || home_check(pam, visit) != PAM_PERM_DENIED ? PAM_SUCCESS : PAM_PERM_DENIED;
         case IAMLOGIN_VERDICT_DENY:
                 if (answer.message[0] != '\0')
                         pam_error(pam, "iamlogin: %s", answer.message);

@@ -6,6 +6,7 @@
 #include <security/pam_appl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -80,7 +81,13 @@ static void does_as_the_resolver_says(void)
 {
         uint8_t expected[256], asked[256];
 
+        /* Without directory.db the passwd entry, for its home, is asked for once she may enter. */
         answer_verdict(IAMLOGIN_VERDICT_ALLOW, "");
+        CHECK(account("alice") == PAM_SUCCESS && said[0] == '\0');
+        CHECK(liar_asked(&liar, asked, sizeof(asked)) == 8 + 2 + 5);
+        CHECK(asked[5] == IAMLOGIN_OP_PASSWD_BY_NAME && memcmp(asked + 10, "alice", 5) == 0);
+
+        host_publish("directory-db-lasting");
         CHECK(account("alice") == PAM_SUCCESS && said[0] == '\0');
         size_t length = read_vector("request-account", expected, sizeof(expected));
         CHECK(liar_asked(&liar, asked, sizeof(asked)) == length && memcmp(asked, expected, length) == 0);
@@ -218,6 +225,59 @@ static void decides_alone_when_nobody_answers(void)
         CHECK(account("alice") == PAM_PERM_DENIED);
         CHECK(strstr(host_journalled(), "IAMLOGIN_RULE=offline=deny\n") != NULL);
         write_service("");
+}
+
+enum { ALICE = 2026798591, LEAVER = 2026798592 };
+
+static void is_home_refused(void)
+{
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        CHECK(strstr(said, "your home /home/alice belongs to another user") != NULL);
+        const char *entry = host_journalled();
+        CHECK(strstr(entry, "IAMLOGIN_ACTION=login-refused\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_RULE=the home belongs to another uid\n") != NULL);
+        CHECK(strstr(entry, "IAMLOGIN_USER_ID=AIDAalice\n") != NULL);
+}
+
+static void is_home_fine(void)
+{
+        CHECK(account("alice") == PAM_SUCCESS);
+        CHECK(strstr(host_journalled(), "IAMLOGIN_ACTION=login-allowed\n") != NULL);
+}
+
+/* A user of the same name, deleted and created anew, must not run what the one before left in the home. */
+static void opens_no_home_of_another_uid(bool is_resolver_there)
+{
+        char home[160], link[160];
+
+        snprintf(home, sizeof(home), "%s/home", host_folder());
+        snprintf(link, sizeof(link), "%s/link", host_folder());
+        CHECK(setenv("IAMLOGIN_TEST_HOME", home, 1) == 0);
+        host_publish("directory-db-lasting");
+        if (!is_resolver_there)
+                is_home_fine(); /* there is none yet */
+        CHECK(mkdir(home, 0755) == 0 && symlink("home", link) == 0);
+        if (geteuid() == 0) {
+                if (!is_resolver_there)
+                        is_home_fine(); /* root's */
+                CHECK(chown(home, LEAVER, LEAVER) == 0);
+        }
+        if (is_resolver_there)
+                answer_verdict(IAMLOGIN_VERDICT_ALLOW, "");
+        is_home_refused();
+        CHECK(setenv("IAMLOGIN_TEST_HOME", link, 1) == 0);
+        is_home_refused();
+        if (geteuid() == 0 && !is_resolver_there) {
+                CHECK(chown(home, ALICE, ALICE) == 0);
+                is_home_fine();
+                CHECK(lchown(link, LEAVER, LEAVER) == 0);
+                is_home_refused();
+                CHECK(lchown(link, ALICE, ALICE) == 0);
+                is_home_fine();
+                CHECK(rmdir(home) == 0 && mkdir(home, 0755) == 0 && chown(home, LEAVER, LEAVER) == 0);
+                is_home_refused();
+        }
+        CHECK(rmdir(home) == 0 && unlink(link) == 0 && unsetenv("IAMLOGIN_TEST_HOME") == 0);
 }
 
 #define FINGERPRINT "SHA256:Jt3fjUvg4TdFlBc5JozXlC4f9KTUp1q3Nd6FD2TwYbw"
@@ -365,9 +425,11 @@ int main(void)
         asks_nobody_about_local_users();
         lets_nobody_in_by_a_broken_answer();
         goes_by_the_file_in_an_outage();
+        opens_no_home_of_another_uid(true);
         reports_sessions();
         liar_stop(&liar);
         decides_alone_when_nobody_answers();
+        opens_no_home_of_another_uid(false);
         journals_sessions_that_nobody_takes();
         believes_no_key_at_the_end_alone();
         names_what_a_certificate_holds();

@@ -205,4 +205,23 @@ ttl = "1s"
     iam.setFault('GetGroup')
     expect(await container.must('systemctl show -P MainPID iamlogind')).toBe(pid)
   }, 60_000)
+
+  it('opens no home that another uid owns, and tells the fix', async () => {
+    const enter = () => container.run('pamtester sshd alice acct_mgmt 2>&1')
+    await container.must('mkdir -p /home/alice && chown 1999999999 /home/alice')
+    const refused = await enter()
+    expect(refused.code).not.toBe(0)
+    expect(refused.stdout).toContain('your home /home/alice belongs to another user')
+    expect((await visits.run('alice', alices.path, 'true')).code).not.toBe(0)
+    const { stdout } = await container.run('journalctl -o cat --since -1min')
+    expect(stdout).toMatch(/alice \(uid (\d+)\) is refused: .* chown -hR \1:\1 \/home\/alice/)
+    await container.must('chown -hR alice:alice /home/alice')
+    expect((await enter()).code).toBe(0)
+    await telling.tells([
+      'login-refused alice sshd *',
+      'key-offered alice',
+      'login-refused alice sshd *',
+      'login-allowed alice sshd',
+    ])
+  })
 })

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "visit.h"
+
+/*
+ * Whether the home of an IAM user is safe to log in to. A home of another uid (a user of the same name was
+ * deleted and created again) has start-up files that run as the new user. One that is the user's, root's,
+ * missing, or cannot be looked at (NFS with root_squash) is safe.
+ *
+ * PAM_SUCCESS; PAM_PERM_DENIED: the user, the journal and syslog were told; PAM_IGNORE: no passwd entry of
+ * that name is to be had. Waits for the resolver only if directory.db does not have the name.
+ */
+int home_check(pam_handle_t *pam, const struct visit *visit);
