@@ -238,6 +238,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     keys,
     budgetMs: doorBudgetMs,
     requireMfa: config.access.requireMfa,
+    keysConfig: config.keys,
     offlineMs,
     clock,
     audit,
@@ -313,7 +314,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   const forgetKeys = async (): Promise<void> => {
     await deps.mayWrite
     await keysFile.save(keys.all)
-    await keysFile.publish(() => Promise.resolve(nothingPublished()))
+    await keysFile.publish(() => Promise.resolve(nothingPublished(config.access.requireMfa)))
   }
   const handle = createHandler({ store, misses, door, sessions, version: deps.version, clock })
   // Last: whoever subscribed to the store is told of it.

@@ -13,7 +13,7 @@
 #include "state-file.h"
 #include "sum.h"
 
-enum { AT_SUM = 8, AT_COUNT = 12, AT_SIZE = 16, RECORD_HEADER = 8, ACCOUNT_MAX = 255 };
+enum { AT_SUM = 8, AT_COUNT = 12, AT_SIZE = 16, AT_FLAGS = 24, RECORD_HEADER = 8, ACCOUNT_MAX = 255 };
 
 int keys_file_check(const uint8_t *base, size_t size, struct keys_file *ret_file)
 {
@@ -26,7 +26,8 @@ int keys_file_check(const uint8_t *base, size_t size, struct keys_file *ret_file
             !is_sum(load32(header + AT_SUM), header + AT_COUNT, KEYS_FILE_HEADER - AT_COUNT) ||
             load32(header + AT_COUNT) > KEYS_RECORDS_MAX)
                 return -EBADMSG;
-        *ret_file = (struct keys_file){base, size, load32(header + AT_COUNT), NULL};
+        *ret_file =
+                (struct keys_file){base, size, load32(header + AT_COUNT), NULL, load64(header + AT_FLAGS)};
         return 0;
 }
 

@@ -11,7 +11,7 @@
  *        8    4  sum of bytes 12..31
  *       12    4  count of records
  *       16    8  size of the file
- *       24    8  0
+ *       24    8  flags (KEYS_FILE_*); 0 by a resolver that knew none
  *
  * Record    u32 sum of what follows up to the padding, u32 length of the payload, payload, padding to
  *           a multiple of 4; one after the other from offset 32 on
@@ -21,7 +21,9 @@
  * Sum       XXH32 as in snapshot.h
  *
  * `until` is when the key's last reading from the source is older than source.offline, or the key
- * older than keys.max_age. Whether the person still exists here is directory.db's to say.
+ * older than keys.max_age. A person's record without keys says that none was valid, or no MFA device was
+ * there though access.require_mfa wants one, when that was read last: PAM refuses. Whether the person still
+ * exists here is directory.db's to say.
  *
  * What a reader does, whatever the file holds: it takes the header once, passes by at most
  * KEYS_RECORDS_MAX heads of records, and copies one record of at most KEYS_RECORD_MAX before it checks
@@ -34,6 +36,8 @@
 
 #include "bytes.h"
 
+#define KEYS_FILE_HAS_FLAGS 1u
+#define KEYS_FILE_REQUIRES_MFA 2u /* access.require_mfa: no record, no entry */
 #define KEYS_FILE_NAME "keys.db"
 #define KEYS_FILE_HEADER 32
 #define KEYS_FILE_MAX 268435456u  /* 256 MiB */
@@ -65,11 +69,12 @@ struct keys_file {
         size_t size;
         uint32_t count;  /* of records */
         uint8_t *record; /* heap: the copy of the one that was found */
+        uint64_t flags;
 };
 
 #define KEYS_FILE_EMPTY                                                                                      \
         {                                                                                                    \
-                NULL, 0, 0, NULL                                                                             \
+                NULL, 0, 0, NULL, 0                                                                          \
         }
 #define CLEANUP_KEYS_FILE __attribute__((cleanup(keys_file_close)))
 

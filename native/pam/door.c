@@ -12,6 +12,7 @@
 #include "known.h"
 #include "outage.h"
 #include "protocol.h"
+#include "shut.h"
 #include "tell.h"
 #include "valid.h"
 #include "wire.h"
@@ -87,10 +88,12 @@ static int decide_alone(pam_handle_t *pam, const struct visit *visit, const stru
                            explain_error(error), visit->user);
                 return PAM_PERM_DENIED;
         }
-        bool refused = options->offline_deny || !person.is_fresh;
+        const char *shut = shut_rule(visit->user, &person);
+        bool refused = options->offline_deny || !person.is_fresh || shut != NULL;
         const struct told told = {
                 .action = refused ? "login-refused" : "login-allowed",
                 .rule = options->offline_deny ? "offline=deny"
+                        : shut != NULL        ? shut
                         : person.is_fresh     ? "directory.db within source.offline"
                                               : "directory.db older than source.offline",
                 .session = "",

@@ -9,10 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "check.h"
 #include "host.h"
 #include "liar.h"
 #include "protocol.h"
+#include "sum.h"
 #include "vector.h"
 
 static struct liar liar;
@@ -280,6 +282,59 @@ static void opens_no_home_of_another_uid(bool is_resolver_there)
         CHECK(rmdir(home) == 0 && unlink(link) == 0 && unsetenv("IAMLOGIN_TEST_HOME") == 0);
 }
 
+/* A keys.db with these flags and, unless `name` is NULL, one record of that person without keys. */
+static void publish_keys(uint64_t flags, const char *name)
+{
+        uint8_t file[96] = "IAMLKEY1", payload[64];
+        struct writer header = {file + 12, file + 32}, body = {payload, payload + sizeof(payload)};
+        size_t length = 0, size = 32;
+
+        if (name != NULL) {
+                CHECK(write_str(&body, name) == 0 && write_u32(&body, ALICE) == 0 &&
+                      write_u32(&body, 0) == 0 && write_u32(&body, 0) == 0);
+                length = (size_t) (body.at - payload);
+                struct writer record = {file + 36, file + sizeof(file)};
+                CHECK(write_u32(&record, (uint32_t) length) == 0);
+                memcpy(file + 40, payload, length);
+                record = (struct writer){file + 32, file + 36};
+                CHECK(write_u32(&record, sum_of(file + 36, length + 4)) == 0);
+                size += 8 + ((length + 3) & ~(size_t) 3);
+        }
+        CHECK(write_u32(&header, name != NULL) == 0 && write_u64(&header, size) == 0 &&
+              write_u64(&header, flags) == 0);
+        header = (struct writer){file + 8, file + 12};
+        CHECK(write_u32(&header, sum_of(file + 12, 20)) == 0);
+        host_write("keys.db", file, size);
+}
+
+static void is_shut(const char *rule)
+{
+        CHECK(account("alice") == PAM_PERM_DENIED && strstr(said, "can't be confirmed") != NULL);
+        CHECK(strstr(host_journalled(), rule) != NULL);
+}
+
+/* An outage, which load can make, must not let in people whom the resolver refuses. */
+static void lets_nobody_in_whose_keys_were_gone(void)
+{
+        host_publish("directory-db-lasting");
+        publish_keys(0, NULL);
+        is_home_fine();
+        publish_keys(1, NULL); /* her keys were never read */
+        is_home_fine();
+        publish_keys(2, NULL); /* flags that are not set */
+        is_home_fine();
+        publish_keys(1, "alice");
+        is_shut("IAMLOGIN_RULE=no valid key, as read last\n");
+        publish_keys(1, "alicf");
+        is_home_fine();
+        publish_keys(3, "alice");
+        is_shut("IAMLOGIN_RULE=access.require_mfa, or no valid key, as read last\n");
+        publish_keys(3, NULL);
+        is_shut("IAMLOGIN_RULE=access.require_mfa\n");
+        host_remove("keys.db");
+        is_home_fine();
+}
+
 #define FINGERPRINT "SHA256:Jt3fjUvg4TdFlBc5JozXlC4f9KTUp1q3Nd6FD2TwYbw"
 
 static const char auth_info[] =
@@ -430,6 +485,7 @@ int main(void)
         liar_stop(&liar);
         decides_alone_when_nobody_answers();
         opens_no_home_of_another_uid(false);
+        lets_nobody_in_whose_keys_were_gone();
         journals_sessions_that_nobody_takes();
         believes_no_key_at_the_end_alone();
         names_what_a_certificate_holds();

@@ -1,10 +1,12 @@
 // The questions asked at the door: which keys open it, and may this person enter now.
 import { LRUCache } from 'lru-cache'
 import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts'
+import type { KeysConfig } from '../config/config.ts'
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
 import { identify } from '../keys/certificate.ts'
+import { knownFlawOf } from '../keys/known-flaw.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import { ageOf, type Clock, type Moment } from '../platform/clock.ts'
 import { createCollector, has, type Collected } from './collect.ts'
@@ -58,6 +60,7 @@ export type DoorDeps = {
   /** How long a question may take; protocol.h's deadline leaves room for the way. */
   readonly budgetMs: number
   readonly requireMfa: boolean
+  readonly keysConfig: KeysConfig
   readonly offlineMs: number
   readonly clock: Clock
   readonly audit: Audit
@@ -222,6 +225,13 @@ export function createDoor(deps: DoorDeps): Door {
     return { status: 'success', lines: found.slice(0, 100).map(({ key }) => key.line), stale }
   }
 
+  const isShut = (user: SourceUser): boolean => {
+    const last = deps.keys.last(user)
+    const { requireMfa, keysConfig: keys } = deps
+    const rules = { keys, requireMfa, now: clock.now() }
+    return last !== undefined && knownFlawOf(user, last.credentials, rules) !== undefined
+  }
+
   const decide = async (
     user: string,
   ): Promise<AccountAnswer & { readonly subject: AuditSubject }> => {
@@ -258,10 +268,10 @@ export function createDoor(deps: DoorDeps): Door {
     const about = { linuxUser: user, uid: account.passwd.uid, person: account.user }
     if (expired(now)) return deny('source.offline', about, true)
     const answer = await deps.keys.of(account.user)
-    // As directory.db says without a resolver: who is known here comes in while the source is away,
-    // unless what was read last is that no key is left.
+    // As directory.db and keys.db say without a resolver: a person who is known here comes in while the
+    // source is away, unless no valid key was left when it was read last.
     if (answer.status === 'unavail')
-      return deps.requireMfa || deps.keys.last(account.user)?.credentials.keys.length === 0
+      return deps.requireMfa || isShut(account.user)
         ? deny('the source cannot be asked', about)
         : { ...allow(about), rule: 'access.groups, while keys cannot be asked for', stale: true }
     const flaw = flawOf(answer, deps.requireMfa)

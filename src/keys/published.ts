@@ -9,6 +9,7 @@ import { beginRecord, endRecord } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
 import { headerSize } from './known-keys.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
+import { knownFlawOf } from './known-flaw.ts'
 import type { SavedCredentials } from './state.ts'
 
 export type PublishedInput = {
@@ -78,24 +79,35 @@ function writeRecord(
   endRecord(out, offset)
 }
 
+/** keys-file.h's KEYS_FILE_HAS_FLAGS and KEYS_FILE_REQUIRES_MFA. */
+const flag = { hasFlags: 1, requiresMfa: 2 } as const
+
 /** Writes the header over the records. */
-function seal(out: Output, records: number): Buffer {
+function seal(out: Output, records: number, flags: number): Buffer {
   const bytes = out.bytes().subarray(0, out.at())
   bytes.write('IAMLKEY1', 'latin1')
   bytes.writeUInt32LE(records, 12)
   bytes.writeBigUInt64LE(BigInt(bytes.length), 16)
+  bytes.writeBigUInt64LE(BigInt(flags), 24)
   bytes.writeUInt32LE(sumOf(bytes, 12, headerSize), 8)
   return bytes
 }
 
-/** A keys.db that opens nothing. */
-export function nothingPublished(): Buffer {
-  const out = createOutput(headerSize)
-  out.skip(headerSize)
-  return seal(out, 0)
+function flagsOf(requireMfa: boolean): number {
+  return flag.hasFlags | (requireMfa ? flag.requiresMfa : 0)
 }
 
-/** The whole file, in steps. People of whom no key is known are not in it. */
+/** A keys.db that opens nothing. */
+export function nothingPublished(requireMfa: boolean): Buffer {
+  const out = createOutput(headerSize)
+  out.skip(headerSize)
+  return seal(out, 0, flagsOf(requireMfa))
+}
+
+/**
+ * The whole file, in steps. A person who may not enter by what was read last has a record without keys; one
+ * of whom nothing was read is not in it.
+ */
 export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
   const { directory, index, local, people } = input
   const out = createOutput(65_536)
@@ -113,8 +125,9 @@ export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
     const owner = account?.user ?? sharers.get(saved.id)
     if (owner === undefined) continue
     const keys = keysOf(owner, saved, input)
-    if (keys.length === 0) continue
-    known.set(owner.id, keys)
+    const isShut = knownFlawOf(owner, saved.credentials, input) !== undefined
+    if (keys.length === 0 && !isShut) continue
+    if (keys.length > 0) known.set(owner.id, keys)
     if (account === undefined || local.users.has(account.passwd.name)) continue
     const { name, uid } = account.passwd
     writeRecord(out, { name, uid, kind: kind.person }, keys)
@@ -129,5 +142,5 @@ export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
     records++
     yield
   }
-  return seal(out, records)
+  return seal(out, records, flagsOf(input.requireMfa))
 }

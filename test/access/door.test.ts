@@ -56,6 +56,7 @@ function aDoor(options: { readonly requireMfa?: boolean } = {}) {
     },
     budgetMs,
     requireMfa: options.requireMfa ?? false,
+    keysConfig,
     offlineMs,
     clock: world.clock,
     audit: world.audit,
@@ -525,6 +526,18 @@ describe('account', () => {
     expect(await enter()).toMatchObject({ verdict: 'deny', rule: 'the source cannot be asked' })
   })
 
+  it.each(['it is inactive', 'it is malformed'])(
+    'refuses who had no valid key when the source was asked last: %s',
+    async (why) => {
+      const { enter, keys, state } = aDoor()
+      keys.set(alice.id, cannotSay)
+      const key = { id: 'APKA0', origin: 'iam' as const, body: 'ssh-rsa no' }
+      const last = why === 'it is inactive' ? { ...key, inactive: true as const } : key
+      state.last = { id: alice.id, fetchedAt: 0, credentials: { keys: [last] } }
+      expect(await enter()).toMatchObject({ verdict: 'deny', rule: 'the source cannot be asked' })
+    },
+  )
+
   it('does not know before there is a directory, or when the source cannot be asked', async () => {
     const { enter, state, forget, events } = aDoor()
     state.miss = 'unknown'
@@ -592,6 +605,7 @@ describe('a shared account, whoever offers whatever key', () => {
       keys: lookup,
       budgetMs,
       requireMfa: false,
+      keysConfig,
       offlineMs,
       clock: world.clock,
       audit: world.audit,

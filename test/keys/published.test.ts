@@ -170,25 +170,31 @@ describe('publishedSteps', () => {
     expect(accounts).toEqual(['bob', 'ec2-user'])
   })
 
-  it('leaves out who became local, who is gone, and who has no valid key', () => {
+  it('leaves out who became local and who is gone, and gives who has no valid key none', () => {
     const local = { users: new Map([['alice', 1001]]), groups: new Map<string, number>() }
     const people = [
       known(alice.id, [{}]),
       known('AIDAgone', [{}]),
       known(bob.id, [{ body: 'no key' }]),
     ]
-    expect(published({ people, local })).toEqual([])
+    expect(published({ people, local })).toMatchObject([{ account: 'bob', keys: [] }])
   })
 
-  it('leaves out who has no MFA device where one is required', () => {
+  it('gives no key of who has no MFA device where one is required', () => {
     const credentials = known(alice.id, [{}]).credentials
     const people = [
       { id: alice.id, fetchedAt: now, credentials: { ...credentials, mfa: true } },
       { id: bob.id, fetchedAt: now, credentials: { ...credentials, mfa: false } },
       known(outsider.id, [{}]),
     ]
-    const accounts = published({ people, requireMfa: true }).map(({ account }) => account)
-    expect(accounts).toEqual(['alice'])
+    const counts = published({ people, requireMfa: true }).map(({ account, keys }) => [
+      account,
+      keys.length,
+    ])
+    expect(counts).toEqual([
+      ['alice', 1],
+      ['bob', 0],
+    ])
   })
 
   it('lets keys of a part that could not be read serve no longer than since it was', () => {
@@ -239,7 +245,10 @@ describe('publishedSteps', () => {
             { fetchedAt },
           ),
         )
-        for (const { keys } of published({ people })) expect(keys.length).toBeGreaterThan(0)
+        const counts = new Map(drawn.map(({ name, ids }) => [name as string, ids.length]))
+        for (const { account, kind, keys } of published({ people }))
+          if (kind === 0) expect(keys.length).toBe(counts.get(account))
+          else expect(keys.length).toBeGreaterThan(0)
       }),
     )
   })
@@ -273,6 +282,48 @@ describe('publishedSteps', () => {
     }
     for (let size = 0; size < bytes.length; size++)
       expect(() => decodeKnownKeys(bytes.subarray(0, size))).toThrow()
+  })
+})
+
+describe('who may not enter by what was read last', () => {
+  const unread = (part: UnreadPart['part']): UnreadPart => ({
+    part,
+    code: 'source_denied',
+    message: 'no',
+    hint: 'h',
+  })
+  const creds = (credentials: SavedCredentials['credentials']) => ({
+    people: [{ ...known(alice.id, []), credentials }],
+  })
+  const good = { id: 'APKA0', origin: 'iam' as const, body: key }
+  const shut = [expect.objectContaining({ account: 'alice', kind: 0, keys: [] })]
+
+  it.each<readonly [string, SavedCredentials['credentials'], boolean]>([
+    ['no key', { keys: [] }, false],
+    ['an inactive key', { keys: [{ ...good, inactive: true }] }, false],
+    ['a malformed key', { keys: [{ ...good, body: 'ssh-rsa no' }] }, false],
+    ['no MFA device', { keys: [good], mfa: false }, true],
+    ['a device, and no key', { keys: [], mfa: true }, true],
+  ])('has a record without keys for a person with %s', (_what, credentials, requireMfa) => {
+    expect(published({ ...creds(credentials), requireMfa })).toEqual(shut)
+  })
+
+  it.each<readonly [string, SavedCredentials['credentials'], boolean]>([
+    ['uploaded keys', { keys: [], unread: [unread('uploads')] }, false],
+    ['MFA devices', { keys: [good], unread: [unread('mfa')] }, true],
+  ])('has none for a person whose %s were never read', (_what, credentials, requireMfa) => {
+    expect(published({ ...creds(credentials), requireMfa })).toEqual([])
+  })
+
+  it('has keys that are merely too old: age shuts nobody out of cron and su', () => {
+    expect(published({ offlineMs: 0 })[0]?.keys).toHaveLength(2)
+  })
+
+  it.each([
+    [false, 1n],
+    [true, 3n],
+  ])('says whether access.require_mfa is set: %s', (requireMfa, flags) => {
+    expect(finish(publishedSteps(input({ requireMfa }))).readBigUInt64LE(24)).toBe(flags)
   })
 })
 
