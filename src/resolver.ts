@@ -200,7 +200,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
       if (identity === 'same') return identity
       // Brought forward where the name is another's: the directory ends what the person had here.
       const byDirectory = await confirm(user)
-      return identity === 'another' ? identity : byDirectory
+      return identity === 'another' && byDirectory !== 'renamed' ? identity : byDirectory
     },
     confirm,
     keys: config.keys,

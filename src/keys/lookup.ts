@@ -83,9 +83,9 @@ export type KeyLookupDeps = {
   readonly identify: (
     user: SourceUser,
     signal: AbortSignal,
-  ) => Promise<'same' | 'another' | 'unknown'>
-  /** As `identify`, by a read of the directory: 'another' also for who was deleted or renamed. */
-  readonly confirm: (user: SourceUser) => Promise<'same' | 'another' | 'unknown'>
+  ) => Promise<'same' | 'renamed' | 'another' | 'unknown'>
+  /** As `identify`, by a read of the directory: 'another' also for a deleted person. */
+  readonly confirm: (user: SourceUser) => Promise<'same' | 'renamed' | 'another' | 'unknown'>
   readonly keys: KeysConfig
   readonly offlineMs: number
   /** How long the door waits for the source before it takes the last known keys. */
@@ -285,7 +285,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   const identified = async (
     user: SourceUser,
     { before, now, signal }: { before: Entry | undefined; now: Entry; signal: AbortSignal },
-  ): Promise<'same' | 'another' | 'unknown'> => {
+  ): Promise<'same' | 'renamed' | 'another' | 'unknown'> => {
     if (before !== undefined) {
       const left = withoutGone(before.credentials, now.credentials)
       if (left.keys.length < before.credentials.keys.length)
@@ -309,6 +309,8 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     if (isNew) {
       const identity = await identified(user, { before, now: entry, signal })
       // Of the person asked for this says nothing, and so nothing of it is kept.
+      // Questions by the new name may share this answer: stale, it ends no session.
+      if (identity === 'renamed') return fallBack(user, `${user.name} was renamed`)
       if (identity === 'another')
         return present(user, { ...entry, credentials: { keys: [] } }, false)
       if (identity === 'unknown') {

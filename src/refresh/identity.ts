@@ -5,8 +5,11 @@ import type { Clock } from '../platform/clock.ts'
 import type { Refresher } from './refresh.ts'
 import type { Store } from './store.ts'
 
-/** 'unknown': the directory could not be read. */
-export type Identity = 'same' | 'another' | 'unknown'
+/**
+ * 'renamed': the person is there, by another name. 'another': the person is not there any more.
+ * 'unknown': the directory could not be read.
+ */
+export type Identity = 'same' | 'renamed' | 'another' | 'unknown'
 
 /** After a read that failed, no question of ours starts another for this long. */
 const coolOffMs = 30_000
@@ -34,6 +37,8 @@ export function createIdentityCheck(deps: {
     const { users = [], keptUserIds = [] } = store.current()?.source ?? {}
     // Only a group that could not be read had them: nobody said anything of them now.
     if (keptUserIds.includes(id)) return 'unknown'
-    return users.some((user) => user.id === id && user.name === name) ? 'same' : 'another'
+    const person = users.find((user) => user.id === id)
+    if (person === undefined) return 'another'
+    return person.name === name ? 'same' : 'renamed'
   }
 }

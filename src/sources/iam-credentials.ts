@@ -209,6 +209,7 @@ export async function readCredentials(
       return answer
     } catch (error) {
       if (stop.aborted || !(error instanceof SourceError)) throw error
+      if (error.code === 'source_unknown_user') throw error
       const { code, message, hint } = error
       errors.push(error)
       unread.push({ part: name, code, message, hint })

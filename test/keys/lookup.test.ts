@@ -527,6 +527,24 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
   })
 })
 
+describe('createKeyLookup, of a person whom the directory has by another name', () => {
+  it.each([true, false])(
+    'tells nothing fresh to who shares the question by the new name (name unused: %s)',
+    async (nameless) => {
+      const { lookup, state, clock } = aLookup()
+      await lookup.of(alice)
+      await clock.advance(31_000)
+      state.nameless = nameless
+      state.credentials = { keys: [...credentials.keys, aKey('APKA9')] }
+      state.identity = () => Promise.resolve('renamed')
+      const answers = await Promise.all([lookup.of(alice), lookup.of({ ...alice, name: 'alicia' })])
+      for (const answer of answers)
+        expect(answer).toMatchObject({ stale: true, keys: [{ id: 'APKA1' }] })
+      expect(lookup.all()).toMatchObject([{ credentials }])
+    },
+  )
+})
+
 describe('sparingly', () => {
   const person = (number: number) => aUser({ name: `user${number}` })
 

@@ -40,13 +40,13 @@ describe('createIdentityCheck', () => {
   })
 
   it.each([
-    ['was created again', [aUser({ name: 'alice', id: 'AIDANEW' })]],
-    ['is gone', []],
-    ['has another name', [{ ...alice, name: 'alicia' }]],
-  ])('says another when the user %s', async (_what, users) => {
+    ['another', 'was created again', [aUser({ name: 'alice', id: 'AIDANEW' })]],
+    ['another', 'is gone', []],
+    ['renamed', 'has another name', [{ ...alice, name: 'alicia' }]],
+  ])('says %s when the user %s', async (identity, _what, users) => {
     const { check, state } = aCheck()
     state.users = users
-    expect(await check(alice)).toBe('another')
+    expect(await check(alice)).toBe(identity)
   })
 
   it('does not know when the read fails, and reads no more for a while', async () => {
