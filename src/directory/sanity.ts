@@ -8,7 +8,7 @@ import type { SourceDirectory } from './types.ts'
 export type Loss = {
   /** What is missing, as a sentence without its end. */
   readonly reason: string
-  /** Every membership that is gone and makes the loss suspicious, as an opaque mark. */
+  /** Every membership that is gone and makes the loss suspicious: `GROUP ID`; IAM's group names have no blanks. */
   readonly missing: ReadonlySet<string>
   /** The groups (empty: everybody) that the loss is of. */
   readonly scopes: readonly LostScope[]
@@ -18,11 +18,6 @@ type LostScope = {
   readonly group: string
   readonly before: number
   readonly now: number
-}
-
-/** Group names have no blanks: IAM User Guide, "IAM name requirements". */
-function markOf(group: string, id: string): string {
-  return `${group} ${id}`
 }
 
 /** Losing fewer people than this is any team's ordinary day, whatever share of it they are. */
@@ -106,7 +101,7 @@ export function* lossSteps(
   for (const scope of yield* scopesOf(before, now, asked)) {
     const missing: string[] = []
     for (const id of scope.before) {
-      if (!scope.now.has(id)) missing.push(markOf(scope.group, id))
+      if (!scope.now.has(id)) missing.push(`${scope.group} ${id}`)
       if (due()) yield
     }
     const lost = { group: scope.group, before: scope.before.size, now: scope.now.size }
@@ -119,17 +114,26 @@ export function* lossSteps(
   return reason === undefined ? undefined : { reason, missing: marks, scopes }
 }
 
+/** How many marks each group has. */
+function countByGroup(marks: Iterable<string>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const mark of marks) {
+    const group = mark.slice(0, mark.indexOf(' '))
+    counts.set(group, (counts.get(group) ?? 0) + 1)
+  }
+  return counts
+}
+
 /**
  * Whether a second read bears out the first: what it misses beyond that would be believed at one read,
  * were those whom the first one missed gone already. People may leave between the two.
  */
 export function confirms(second: Loss, first: Loss): boolean {
+  const known = countByGroup(first.missing)
+  const fresh = countByGroup([...second.missing].filter((mark) => !first.missing.has(mark)))
   return second.scopes.every((scope) => {
-    const prefix = markOf(scope.group, '')
-    const count = (marks: Iterable<string>): number =>
-      [...marks].filter((mark) => mark.startsWith(prefix)).length
-    const known = count(first.missing)
-    const fresh = count([...second.missing].filter((mark) => !first.missing.has(mark)))
-    return fresh === 0 || !isSuspicious({ ...scope, before: scope.before - known }, fresh)
+    const more = fresh.get(scope.group) ?? 0
+    const left = scope.before - (known.get(scope.group) ?? 0)
+    return more === 0 || !isSuspicious({ ...scope, before: left }, more)
   })
 }
