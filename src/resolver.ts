@@ -23,7 +23,7 @@ import type { Log } from './platform/log.ts'
 import type { NameCaches } from './platform/name-caches.ts'
 import { inTurns } from './platform/turns.ts'
 import { watchAccounts } from './platform/watch-accounts.ts'
-import { createIdentityCheck } from './refresh/identity.ts'
+import { createIdentify, createIdentityCheck } from './refresh/identity.ts'
 import { createMissResolver } from './refresh/miss.ts'
 import { createPublisher } from './refresh/publisher.ts'
 import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
@@ -195,13 +195,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   const confirm = createIdentityCheck({ store, refresher, clock })
   const keys = createKeyLookup({
     fetchCredentials: source.fetchCredentials,
-    identify: async (user, signal) => {
-      const identity = await source.identify(user, signal)
-      if (identity === 'same') return identity
-      // Brought forward where the name is another's: the directory ends what the person had here.
-      const byDirectory = await confirm(user)
-      return identity === 'another' && byDirectory !== 'renamed' ? identity : byDirectory
-    },
+    identify: createIdentify(source, confirm),
     confirm,
     keys: config.keys,
     offlineMs,

@@ -201,3 +201,9 @@ export type Cloud = {
   readonly region: string
   readonly availabilityZone: string
 }
+
+/**
+ * Whether a name is still that of an id. 'renamed': the person has another name. 'another': the name is
+ * another person's, or no person's. 'unknown': the source cannot say.
+ */
+export type Identity = 'same' | 'renamed' | 'another' | 'unknown'

@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import type { KeysConfig } from '../config/config.ts'
-import type { CredentialPart, SourceCredentials, SourceUser } from '../directory/types.ts'
+import type { CredentialPart, Identity, SourceCredentials, SourceUser } from '../directory/types.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import {
   ageOf,
@@ -80,12 +80,9 @@ export type KnownCredentials = SavedCredentials & {
 export type KeyLookupDeps = {
   readonly fetchCredentials: Source['fetchCredentials']
   /** Whether the name is this person's still, by a question that is asked now. */
-  readonly identify: (
-    user: SourceUser,
-    signal: AbortSignal,
-  ) => Promise<'same' | 'renamed' | 'another' | 'unknown'>
+  readonly identify: (user: SourceUser, signal: AbortSignal) => Promise<Identity>
   /** As `identify`, by a read of the directory: 'another' also for a deleted person. */
-  readonly confirm: (user: SourceUser) => Promise<'same' | 'renamed' | 'another' | 'unknown'>
+  readonly confirm: (user: SourceUser) => Promise<Identity>
   readonly keys: KeysConfig
   readonly offlineMs: number
   /** How long the door waits for the source before it takes the last known keys. */
@@ -285,7 +282,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   const identified = async (
     user: SourceUser,
     { before, now, signal }: { before: Entry | undefined; now: Entry; signal: AbortSignal },
-  ): Promise<'same' | 'renamed' | 'another' | 'unknown'> => {
+  ): Promise<Identity> => {
     if (before !== undefined) {
       const left = withoutGone(before.credentials, now.credentials)
       if (left.keys.length < before.credentials.keys.length)
@@ -308,9 +305,9 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     }
     if (isNew) {
       const identity = await identified(user, { before, now: entry, signal })
-      // Of the person asked for this says nothing, and so nothing of it is kept.
       // Questions by the new name may share this answer: stale, it ends no session.
       if (identity === 'renamed') return fallBack(user, `${user.name} was renamed`)
+      // Of the person asked for this says nothing, and so nothing of it is kept.
       if (identity === 'another')
         return present(user, { ...entry, credentials: { keys: [] } }, false)
       if (identity === 'unknown') {

@@ -1,15 +1,11 @@
-// Whether a name is still the same person's. The source is asked for keys by name, and who was
-// deleted leaves the name to others: only a read of the directory tells them apart.
-import type { SourceUser } from '../directory/types.ts'
+// Whether a name is still the same person's. The source is asked for keys by name, and a deleted or
+// renamed user leaves the name to others: the user's id tells them apart, by a question of its own or by
+// a read of the directory.
+import type { Identity, SourceUser } from '../directory/types.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Source } from '../sources/source.ts'
 import type { Refresher } from './refresh.ts'
 import type { Store } from './store.ts'
-
-/**
- * 'renamed': the person is there, by another name. 'another': the person is not there any more.
- * 'unknown': the directory could not be read.
- */
-export type Identity = 'same' | 'renamed' | 'another' | 'unknown'
 
 /** After a read that failed, no question of ours starts another for this long. */
 const coolOffMs = 30_000
@@ -40,5 +36,21 @@ export function createIdentityCheck(deps: {
     const person = users.find((user) => user.id === id)
     if (person === undefined) return 'another'
     return person.name === name ? 'same' : 'renamed'
+  }
+}
+
+/**
+ * Asks the source itself, which costs one request. Where it says anything but 'same', the directory is
+ * read: that ends what the person had here, and tells who was renamed.
+ */
+export function createIdentify(
+  source: Pick<Source, 'identify'>,
+  confirm: (user: SourceUser) => Promise<Identity>,
+): (user: SourceUser, signal: AbortSignal) => Promise<Identity> {
+  return async (user, signal) => {
+    const identity = await source.identify(user, signal)
+    if (identity === 'same') return identity
+    const byDirectory = await confirm(user)
+    return identity === 'another' && byDirectory !== 'renamed' ? identity : byDirectory
   }
 }

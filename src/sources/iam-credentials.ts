@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-iam'
 import type {
   CredentialPart,
+  Identity,
   Overrides,
   SourceCredentials,
   SourceKey,
@@ -168,7 +169,7 @@ export async function identify(
   client: IAMClient,
   user: SourceUser,
   signal: AbortSignal,
-): Promise<'same' | 'another' | 'unknown'> {
+): Promise<Exclude<Identity, 'renamed'>> {
   try {
     const { User } = await client.send(new GetUserCommand({ UserName: user.name }), {
       abortSignal: signal,

@@ -1,5 +1,10 @@
 // The interface of every source. test/sources/contract.ts says what each must keep.
-import type { SourceCredentials, SourceDirectory, SourceUser } from '../directory/types.ts'
+import type {
+  Identity,
+  SourceCredentials,
+  SourceDirectory,
+  SourceUser,
+} from '../directory/types.ts'
 
 export type SourceKind = 'iam' | 'file'
 
@@ -28,7 +33,7 @@ export type Source = {
   readonly identify: (
     user: SourceUser,
     signal: AbortSignal,
-  ) => Promise<'same' | 'another' | 'unknown'>
+  ) => Promise<Exclude<Identity, 'renamed'>>
   /** API calls made since start, by operation: for budgets, status and metrics. */
   readonly calls: () => Readonly<Record<string, number>>
   /** Stops timers and sockets. */

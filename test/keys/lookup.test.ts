@@ -4,13 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { SourceCredentials, SourceKey, UnreadPart } from '../../src/directory/types.ts'
+import type {
+  Identity,
+  SourceCredentials,
+  SourceKey,
+  UnreadPart,
+} from '../../src/directory/types.ts'
 import { fingerprintOf, toAuthorizedKey } from '../../src/keys/authorized-key.ts'
 import { SourceError } from '../../src/errors.ts'
 import { createKeyLookup } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
 import { createBucket } from '../../src/platform/bucket.ts'
-import type { Identity } from '../../src/refresh/identity.ts'
 import { aClock, aUser, collectingLog, keysConfig, type LogLine } from '../support/builders.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))

@@ -3,7 +3,7 @@ import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import type { SourceUser } from '../../src/directory/types.ts'
 import { momentOf } from '../../src/platform/clock.ts'
-import { createIdentityCheck } from '../../src/refresh/identity.ts'
+import { createIdentify, createIdentityCheck } from '../../src/refresh/identity.ts'
 import { createStore } from '../../src/refresh/store.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
@@ -67,5 +67,27 @@ describe('createIdentityCheck', () => {
     state.failing = false
     read()
     expect(await check(alice)).toBe('same')
+  })
+})
+
+describe('createIdentify', () => {
+  it.each([
+    ['same', 'another', 'same'],
+    ['another', 'another', 'another'],
+    ['another', 'same', 'another'],
+    ['another', 'unknown', 'another'],
+    ['another', 'renamed', 'renamed'],
+    ['unknown', 'same', 'same'],
+    ['unknown', 'another', 'another'],
+    ['unknown', 'unknown', 'unknown'],
+  ] as const)('of a source that says %s and a directory that says %s says %s', async (...said) => {
+    const [bySource, byDirectory, wanted] = said
+    let reads = 0
+    const identify = createIdentify({ identify: () => Promise.resolve(bySource) }, () => {
+      reads++
+      return Promise.resolve(byDirectory)
+    })
+    expect(await identify(alice, new AbortController().signal)).toBe(wanted)
+    expect(reads).toBe(bySource === 'same' ? 0 : 1)
   })
 })
