@@ -142,13 +142,12 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const countCalls = (): number =>
     Object.values(source.calls()).reduce((sum, each) => sum + each, 0)
 
-  /** @param beforehand what must be done before the directory is in place */
+  /** The directory, with its ids pinned; not yet in place. */
   const build = async (
     fetched: SourceDirectory,
     rules: DirectoryRules,
     readAt: Moment,
-    beforehand: () => Promise<void> = () => Promise.resolve(),
-  ): Promise<void> => {
+  ): Promise<Omit<Current, 'generation'>> => {
     const local = deps.local()
     const before = store.current()?.directory.accounts ?? []
     const given = await deps.work(keepHomesSteps(pins, before, fetched.users))
@@ -158,8 +157,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     const told = new Set(store.current()?.directory.notices.map(({ reason }) => reason))
     for (const { kind, name, code, reason } of directory.notices)
       if (!told.has(reason)) log.warn({ code, [kind]: name }, `${kind} ${name}: ${reason}`)
-    await beforehand()
-    store.replace({ directory, index, source: fetched, rules, local, readAt })
+    return { directory, index, source: fetched, rules, local, readAt }
   }
 
   const isSame = async (fetched: SourceDirectory, rules: DirectoryRules): Promise<boolean> => {
@@ -231,7 +229,9 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     }
     const before = store.current()
     // Saved first: a crash before directory.db is in place must not bring back who is gone from it.
-    await build(fetched, rules, readAt, () => save(readAt, fetched))
+    const next = await build(fetched, rules, readAt)
+    await save(readAt, fetched)
+    store.replace(next)
     await deps.published()
     if (before !== undefined) await tellChange(before.directory, readAt.wall)
   }
@@ -332,7 +332,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const rebuild = async (): Promise<void> => {
     const now = store.current()
     if (now === undefined || now.local === deps.local() || stopper.signal.aborted) return
-    await build(now.source, now.rules, now.readAt)
+    store.replace(await build(now.source, now.rules, now.readAt))
     await deps.published()
     deps.onRead(now.directory)
   }
@@ -345,7 +345,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     const rules = await deps.rules(stopper.signal)
     if (isDeepStrictEqual(now.rules, rules)) return
     if (!isAnswered(queriedGroups(rules), queriedGroups(now.rules))) return
-    await build(now.source, rules, now.readAt)
+    store.replace(await build(now.source, rules, now.readAt))
     await deps.published()
     deps.onRead(now.directory)
     await tellChange(now.directory, clock.now())
@@ -428,7 +428,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       const isOfUse =
         (saved.source.complete && asked.has('*')) ||
         saved.source.groups.some(({ name }) => asked.has(name))
-      if (isOfUse) await build(saved.source, rules, readAt)
+      if (isOfUse) store.replace(await build(saved.source, rules, readAt))
     },
     inherit: (handover) => {
       isInherited = true
