@@ -17,6 +17,8 @@ export type HostFacts = {
   /** Of a file or folder; undefined where there is none. */
   readonly stat: (path: string) => FileFacts | undefined
   readonly sudo: SudoFacts
+  /** The folder of root's lists. */
+  readonly rootLists: string
 }
 
 export type Finding = {
@@ -37,10 +39,8 @@ function foldersOf(path: string): readonly string[] {
   return folder === path ? [folder] : [...foldersOf(folder), folder]
 }
 
-const rootLists = '/etc/iamlogin/root.d'
-
-/** The modules read root's lists in every process: without them no id of ours has a name there. */
-function unsearchable({ resolver, stat }: HostFacts): readonly string[] {
+/** The modules read root's lists in every process: without them no uid of an IAM user has a name there. */
+function unsearchable({ resolver, rootLists, stat }: HostFacts): readonly string[] {
   if (resolver === undefined) return []
   const folders = new Set(foldersOf(`${rootLists}/ids`))
   return [...folders].filter((folder) => ((stat(folder)?.mode ?? 1) & 1) === 0)
