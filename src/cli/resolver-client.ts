@@ -1,8 +1,9 @@
 // Asks control.sock and decodes the answer.
-import { request, type IncomingMessage } from 'node:http'
+import { request } from 'node:http'
 import type { z } from 'zod'
 import { errorDocument } from '../control/documents.ts'
 import { ResolverError } from '../errors.ts'
+import { collectBytes } from '../platform/collect.ts'
 
 export type Ask = <T>(
   schema: z.ZodType<T>,
@@ -33,18 +34,6 @@ function decode(body: string): unknown {
 /** More than a directory of 50,000 users and its groups. */
 const longestAnswer = 64 * 1024 * 1024
 
-/** @throws {Error} for an answer that does not end */
-async function collect(answer: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of answer as AsyncIterable<Buffer>) {
-    length += part.length
-    if (length > longestAnswer) throw new Error(`an answer of more than ${longestAnswer} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts, length).toString('utf8')
-}
-
 /** @throws {ResolverError} when nobody answers on `socketPath` */
 export function createAsk(socketPath: string): Ask {
   const unreachable = (error: Error): ResolverError => {
@@ -60,15 +49,20 @@ export function createAsk(socketPath: string): Ask {
       },
     )
   }
+  const foreign = (cause: Error): ResolverError =>
+    new ResolverError('resolver_unreachable', `${socketPath}: the answer is not the resolver's`, {
+      hint: 'another version, or another program? systemctl restart iamlogind',
+      cause,
+    })
   const exchange = (
     path: string,
     method: string,
   ): Promise<{ readonly status: number; readonly body: string }> =>
     new Promise((resolve, reject) => {
       const sent = request({ socketPath, path, method, timeout: 120_000 }, (answer) => {
-        collect(answer).then(
+        collectBytes(answer as AsyncIterable<Buffer>, longestAnswer).then(
           (body) => {
-            resolve({ status: answer.statusCode ?? 0, body })
+            resolve({ status: answer.statusCode ?? 0, body: body.toString('utf8') })
           },
           (error: unknown) => {
             sent.destroy()
@@ -85,18 +79,13 @@ export function createAsk(socketPath: string): Ask {
   return async (schema, path, method = 'GET') => {
     const { status, body } = await exchange(path, method)
     const value = decode(body)
-    const decoded = schema.safeParse(value)
-    if (status < 400 && decoded.success) return decoded.data
+    if (status < 400) {
+      const decoded = schema.safeParse(value)
+      if (decoded.success) return decoded.data
+      throw foreign(decoded.error)
+    }
     const refused = errorDocument.safeParse(value)
-    if (status < 400 || !refused.success)
-      throw new ResolverError(
-        'resolver_unreachable',
-        `${socketPath}: the answer is not the resolver's`,
-        {
-          hint: 'another version, or another program? systemctl restart iamlogind',
-          cause: status < 400 ? decoded.error : refused.error,
-        },
-      )
+    if (!refused.success) throw foreign(refused.error)
     const { error } = refused.data
     if (status < 500) return new Refused(error.message, error.hint)
     throw new ResolverError('resolver_refused', error.message, { hint: error.hint })

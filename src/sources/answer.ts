@@ -3,6 +3,7 @@
 // the source; the SDK alone would read each of them as "none".
 import type { Pluggable } from '@smithy/types'
 import { AnswerError } from '../errors.ts'
+import { collectBytes } from '../platform/collect.ts'
 import { childOf, textOf, type Service } from './answer-shapes.ts'
 import { readXml, type XmlElement } from './xml.ts'
 
@@ -96,14 +97,7 @@ async function collect(body: unknown): Promise<Uint8Array> {
   })
   const timer = setTimeout(() => body.destroy?.(late), bodyTimeoutMs)
   try {
-    const parts: Uint8Array[] = []
-    let length = 0
-    for await (const part of body) {
-      length += part.length
-      if (length > longestBody) throw new RangeError(`an answer of more than ${longestBody} bytes`)
-      parts.push(part)
-    }
-    return Buffer.concat(parts, length)
+    return await collectBytes(body, longestBody)
   } finally {
     clearTimeout(timer)
   }
