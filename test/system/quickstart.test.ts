@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startContainer, type Container } from '../support/container.ts'
-import { startIamServer, type IamServer } from '../support/iam-server.ts'
+import type { Container } from '../support/container.ts'
+import type { IamServer } from '../support/iam-server.ts'
 import { makeKey } from '../support/machine.ts'
-import { quickStart } from '../support/quick-start.ts'
+import { startBareHost } from '../support/quick-start.ts'
 import { visitsOf } from '../support/visits.ts'
 
 /** The container has no npm, and the checkout, read-only there, is built already: how `npm run build` ends. */
@@ -33,21 +33,7 @@ describe("the README's quick start", () => {
   const resolverPid = () => container.must('systemctl show -P MainPID iamlogind')
 
   beforeAll(async () => {
-    iam = await startIamServer()
-    iam.addUser('alice', ['developers', 'ops'])
-    iam.uploadKey('alice', key.publicKey)
-    container = await startContainer(
-      ({ write }) => {
-        write('/root/quickstart.sh', quickStart())
-        write('/usr/local/bin/npm', npm(1), 0o755)
-        // What is IAM's place on a true host: the endpoint, beside the README's own configuration.
-        write('/root/endpoint.toml', `[source]\nendpoint = "${iam.url}"\n`)
-      },
-      { bare: true },
-    )
-    await container.must(
-      'mkdir -p /etc/iamlogin/conf.d && cp /root/endpoint.toml /etc/iamlogin/conf.d/',
-    )
+    ;({ iam, container } = await startBareHost(key.publicKey, { npm: npm(1), source: '' }))
   })
   afterAll(async () => {
     await container.stop()

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startContainer, type Container } from '../support/container.ts'
-import { startIamServer, type IamServer } from '../support/iam-server.ts'
+import type { Container } from '../support/container.ts'
+import type { IamServer } from '../support/iam-server.ts'
 import { makeKey } from '../support/machine.ts'
-import { quickStart } from '../support/quick-start.ts'
+import { startBareHost } from '../support/quick-start.ts'
 import { until, visitsOf } from '../support/visits.ts'
 
 /** The container has no npm; dist/ is TypeScript's and built already. */
@@ -22,21 +22,11 @@ describe('Debian 13', () => {
   let container: Container
 
   beforeAll(async () => {
-    iam = await startIamServer()
-    iam.addUser('alice', ['developers', 'ops'])
-    iam.uploadKey('alice', key.publicKey)
-    container = await startContainer(
-      ({ write }) => {
-        write('/root/quickstart.sh', quickStart())
-        write('/usr/local/bin/npm', npm, 0o755)
-        write('/root/endpoint.toml', `[source]\nendpoint = "${iam.url}"\nrefresh = "2s"\n`)
-      },
-      { bare: true, suite: 'trixie' },
-    )
+    const host = { npm, source: 'refresh = "2s"\n', suite: 'trixie' } as const
+    ;({ iam, container } = await startBareHost(key.publicKey, host))
     // Mode 0644, with which visudo finds fault and sudo does not: no reason to install nothing.
     await container.must(
-      `mkdir -p /etc/iamlogin/conf.d /root/checkout && cp /root/endpoint.toml /etc/iamlogin/conf.d/ &&
-       cd /root/checkout && for each in dist native node_modules package.json package-lock.json packaging scripts test; do
+      `mkdir /root/checkout && cd /root/checkout && for each in dist native node_modules package.json package-lock.json packaging scripts test; do
          ln -s "/src/$each" .; done &&
        useradd --create-home --shell /bin/bash ubuntu && echo 'ubuntu ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/90-ubuntu`,
     )
