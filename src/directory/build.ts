@@ -361,7 +361,7 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
   }
   const sudoers = yield* membersNamed(yield* memberSteps(source, rules.sudoGroups))
   linuxGroups.push({ name: sudoGroupName, gid: sudoGid, members: sudoers })
-  // A tag's as well: whoever writes the same number into a tag later does not take it.
+  // A tag's as well: another user whose tag gets the same number later is refused.
   const uids = accounts.map(({ user, passwd }) => [user.id, passwd.uid] as const)
   const words = homes.words()
   return {
