@@ -62,7 +62,8 @@ command(
   program,
   'status',
   {
-    summary: 'source, age of the directory, users, groups, last error',
+    summary:
+      'source, age of the directory, users, groups, last error; exits 1 when the source or a part of it (a group, keys, tags) cannot be read, the directory is stale, or the state directory cannot be written',
     example: 'iamlogin status',
   },
   (output) => status(ask, output, Date.now()),

@@ -70,12 +70,20 @@ function statusText(status: StatusDocument, now: number): string {
   ].join('\n')
 }
 
-/** iamlogin status: 1 when the source fails, or the state directory cannot be written. */
+/** Whether what the resolver serves is all of what the source says now, here and on disk. */
+function isWell({ source, directory, owedWrites }: StatusDocument): boolean {
+  return source.state === 'ok' && !directory.stale && owedWrites.length === 0
+}
+
+/**
+ * iamlogin status: 0 when all is well; 1 before the first read, when the source fails, a group, keys or
+ * tags cannot be read, the directory is stale, or the state directory cannot be written.
+ */
 export async function status(ask: Ask, output: Output, now: number): Promise<ExitCode> {
   const document = await ask(statusDocument, '/status')
   if (document instanceof Refused) return told(output, document)
   print(output, document, (each) => statusText(each, now))
-  return document.source.state === 'failing' || document.owedWrites.length > 0 ? 1 : 0
+  return isWell(document) ? 0 : 1
 }
 
 /** iamlogin users */

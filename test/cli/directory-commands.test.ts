@@ -1,0 +1,57 @@
+// What status says and exits with, by the resolver's document.
+import { describe, expect, it } from 'vitest'
+import { status } from '../../src/cli/directory-commands.ts'
+import type { Ask } from '../../src/cli/resolver-client.ts'
+import type { StatusDocument } from '../../src/control/documents.ts'
+
+const now = Date.UTC(2026, 10, 26)
+
+const well: StatusDocument = {
+  version: '0.0.0',
+  startedAt: now,
+  source: { kind: 'iam', state: 'ok', lastError: null, unreadGroups: [], apiCalls: {} },
+  directory: {
+    users: 1,
+    groups: 1,
+    generation: 1,
+    readAt: now,
+    stale: false,
+    refused: [],
+    notices: [],
+  },
+  keys: { hits: 0, misses: 0, cached: 0, doubted: 0, problems: [] },
+  misses: { cached: 0, budgetPerMinute: 60, budgetLeft: 60 },
+  snapshot: null,
+  owedWrites: [],
+  notices: [],
+  rssBytes: 0,
+}
+
+async function told(document: StatusDocument): Promise<{ code: number; text: string }> {
+  const lines: string[] = []
+  const write = (text: string): void => {
+    lines.push(text)
+  }
+  const ask: Ask = (schema) => Promise.resolve(schema.parse(document))
+  const code = await status(ask, { json: false, write, warn: write }, now)
+  return { code, text: lines.join('\n') }
+}
+
+const { source, directory } = well
+const owed = { file: 'keys.db', since: now, error: 'ENOSPC', onDisk: 'older' as const }
+
+describe('iamlogin status', () => {
+  it('exits 0 when everything was read and saved', async () => {
+    expect(await told(well)).toMatchObject({ code: 0 })
+  })
+
+  it.each([
+    ['the source fails', { ...well, source: { ...source, state: 'failing' as const } }],
+    ['a part cannot be read', { ...well, source: { ...source, state: 'partial' as const } }],
+    ['nothing was read yet', { ...well, source: { ...source, state: 'starting' as const } }],
+    ['the directory is stale', { ...well, directory: { ...directory, stale: true } }],
+    ['a write is owed', { ...well, owedWrites: [owed] }],
+  ])('exits 1 when %s', async (_, document) => {
+    expect(await told(document)).toMatchObject({ code: 1 })
+  })
+})
