@@ -16,6 +16,7 @@ import {
   usersDocument,
 } from '../src/control/documents.ts'
 import { systemClock } from '../src/platform/clock.ts'
+import { fingerprintOf } from '../src/keys/authorized-key.ts'
 import { createLocalAccounts } from '../src/platform/local-accounts.ts'
 import { openSource } from '../src/resolver.ts'
 import { startService, type Service } from '../src/service.ts'
@@ -33,6 +34,9 @@ let events: AuditEvent[]
 let terminated: number[]
 /** Who has processes here. */
 let live: ReadonlySet<number>
+/** By how much the clock's monotonic time is ahead of the machine's: what was read is older by it. */
+let ahead: number
+let aliceKeyId: string
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
@@ -43,6 +47,7 @@ beforeEach(async () => {
   events = []
   terminated = []
   live = new Set()
+  ahead = 0
 })
 afterEach(async () => {
   await service?.close()
@@ -72,7 +77,7 @@ async function start(access: string): Promise<void> {
         sendDatagram: () => undefined,
       },
       local: createLocalAccounts(),
-      clock: systemClock,
+      clock: { ...systemClock, monotonic: () => systemClock.monotonic() + ahead },
       log: collectingLog(lines),
       ownUid: 1,
       liveUids: () => Promise.resolve(live),
@@ -117,7 +122,7 @@ const keysOf = (name: string) => ask(keysDocument, `/keys/${name}`)
 async function startWithAlice(access = 'groups = ["developers"]'): Promise<void> {
   server.addUser('alice', ['developers'])
   server.addUser('bob', ['developers'])
-  server.uploadKey('alice', key)
+  aliceKeyId = server.uploadKey('alice', key)
   server.setMfa('alice', true)
   await start(access)
   expect((await keysOf('alice')).keys).toHaveLength(1)
@@ -207,30 +212,54 @@ describe('an answer that proves nothing', () => {
 
 describe('a name that is another person’s by now', () => {
   const other = `ssh-ed25519 ${blob.slice(0, -4)}AAAA mallory`
+  /** The keys are older than keys.ttl, and the directory has not been read since. */
   const knock = async () => {
-    // Asked anew, before the directory is read again.
-    await ask(refreshDocument, '/refresh/alice', 'POST')
-    return (await keysOf('alice')).keys
+    expect(await names()).toContain('alice')
+    ahead += 60_000
+    return (await keysOf('alice').catch(() => ({ keys: [] }))).keys
   }
+  const expectAliciaStays = async () => {
+    expect(await names()).toEqual(['alicia', 'bob'])
+    expect((await keysOf('alicia')).keys).toMatchObject([{ type: 'ssh-ed25519' }])
+    await service?.close()
+    service = undefined
+    expect(terminated).toEqual([])
+    expect(events.map(({ action }) => action)).not.toContain('access-lost')
+    expect(readFileSync(join(folder, 'keys.db')).includes(blob)).toBe(true)
+  }
+  const fingerprint = (body: string) => fingerprintOf(body.split(' ')[1] ?? '')
 
-  it.each(['answers', 'denied'] as const)(
-    'opens nothing of hers by a key of theirs, though one of hers was copied (GetUser %s)',
-    async (says) => {
+  describe.each(['answers', 'denied'] as const)('while GetUser is %s', (says) => {
+    it.each([
+      ['no key', []],
+      ['a copy of hers', [key]],
+      ['a key of their own', [other]],
+      ['a copy of hers and one of their own', [key, other]],
+    ])('who has %s opens and takes nothing of hers', async (_, keys) => {
       await startWithAlice()
       if (says === 'denied') server.setFault('GetUser', 'denied')
       server.addUser('mallory')
-      server.tagUser('mallory', 'iamlogin:ssh-key', key)
-      server.tagUser('mallory', 'iamlogin:ssh-key:2', other)
+      for (const [index, each] of keys.entries())
+        server.tagUser('mallory', `iamlogin:ssh-key:${index}`, each)
       server.renameUser('alice', 'alicia')
       server.renameUser('mallory', 'alice')
-      expect(await knock().catch(() => [])).toEqual([])
-      expect(await names()).toEqual(['alicia', 'bob'])
-      expect((await keysOf('alicia')).keys).toHaveLength(1)
-      await service?.close()
-      service = undefined
-      expect(terminated).toEqual([])
-    },
-  )
+      const opening = (await knock()).map((each) => each.fingerprint)
+      expect(opening).not.toContain(fingerprint(other))
+      await expectAliciaStays()
+    })
+
+    it('a key that was made inactive ends her session', async () => {
+      await startWithAlice()
+      if (says === 'denied') server.setFault('GetUser', 'denied')
+      server.setKeyStatus('alice', aliceKeyId, 'Inactive')
+      ahead += 60_000
+      expect(await refresh()).toMatchObject({ refreshed: true })
+      await vi.waitFor(() => {
+        expect(new Set(terminated)).toEqual(live)
+      })
+      expect((await keysOf('alice')).keys).toEqual([])
+    })
+  })
 
   it('opens nothing of a person who was never seen here', async () => {
     server.addUser('bob', ['developers'])
@@ -246,11 +275,8 @@ describe('a name that is another person’s by now', () => {
   it('takes nothing from her who was only renamed, whoever knocks by the old name', async () => {
     await startWithAlice()
     server.renameUser('alice', 'alicia')
-    expect(await knock().catch(() => [])).toEqual([])
-    expect((await keysOf('alicia')).keys).toHaveLength(1)
-    await service?.close()
-    service = undefined
-    expect(terminated).toEqual([])
+    await knock()
+    await expectAliciaStays()
   })
 })
 

@@ -75,8 +75,9 @@ const openedMax = 10_000
 /** PAM_TTY of every login by sshd, which has no terminal yet: OpenSSH's auth-pam.c. */
 const sshdTty = 'ssh'
 
-function memberBy(key: boolean): string {
-  return key ? 'a member with a valid key' : 'a member'
+/** PAM is asked before the event of the session tells which key opened: here it is known only as offered. */
+function memberBy(keyWasOffered: boolean): string {
+  return keyWasOffered ? 'a member; an active key of theirs was offered' : 'a member'
 }
 
 type Why = { readonly reason: string; readonly stale: boolean }

@@ -1,4 +1,5 @@
 // What a source tells of one person, compared with what it told before. Pure.
+import { isDeepStrictEqual } from 'node:util'
 import type {
   CredentialPart,
   SourceCredentials,
@@ -10,17 +11,20 @@ function isSameKey(a: SourceKey, b: SourceKey): boolean {
   return a.origin === b.origin && a.id === b.id && a.body === b.body
 }
 
-/** Whether a key of `now` was not there `before`. */
-export function hasNewKey(before: SourceCredentials | undefined, now: SourceCredentials): boolean {
-  return now.keys.some((key) => before?.keys.some((each) => isSameKey(each, key)) !== true)
+/** Whether `now` gives or takes anything: a key, its state, the MFA device. */
+export function isChanged(before: SourceCredentials | undefined, now: SourceCredentials): boolean {
+  const facts = ({ keys, mfa }: SourceCredentials) => ({ keys, mfa })
+  return before === undefined || !isDeepStrictEqual(facts(before), facts(now))
 }
 
-/** What was known `before`, without the keys that are not there any more. */
-export function withoutGone(before: SourceCredentials, now: SourceCredentials): SourceCredentials {
-  return {
-    ...before,
-    keys: before.keys.filter((key) => now.keys.some((each) => isSameKey(each, key))),
-  }
+/** What opens both by what was known `before` and by `now`: nothing new, and nothing that is gone. */
+export function commonTo(before: SourceCredentials, now: SourceCredentials): SourceCredentials {
+  const keys = before.keys.flatMap((key): readonly SourceKey[] => {
+    const again = now.keys.find((each) => isSameKey(each, key))
+    if (again === undefined) return []
+    return again.inactive === true ? [{ ...key, inactive: true }] : [key]
+  })
+  return { ...before, keys, ...(now.mfa === false ? { mfa: false } : {}) }
 }
 
 /** How many bodies had to be read for `now`: IAM never changes one, so each is read once. */

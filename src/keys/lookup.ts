@@ -19,11 +19,11 @@ import type { Log } from '../platform/log.ts'
 import type { Source } from '../sources/source.ts'
 import { toAuthorizedKey, type AuthorizedKey } from './authorized-key.ts'
 import {
+  commonTo,
   completeCredentials,
   countNewBodies,
-  hasNewKey,
+  isChanged,
   unknownBy,
-  withoutGone,
   withoutParts,
 } from './credentials.ts'
 import { createKeyProblems, type KeyProblem } from './problems.ts'
@@ -161,7 +161,9 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   const flights = new Map<string, Promise<PersonKeys>>()
   /** In flight when everything fresh was to be forgotten: what they bring is not fresh. */
   const outdated = new Set<string>()
-  /** Whose new keys could not be confirmed a moment ago. */
+  /** What the name has now, by user id, while it is asked whether the name is still the person's. */
+  const unidentified = new Map<string, SourceCredentials>()
+  /** User ids of which an answer could not be confirmed a moment ago. */
   const doubted = new LRUCache<string, true>({
     max: people,
     ttl: coolOffMs,
@@ -216,7 +218,9 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     if (arriving.has(user.id)) return { status: 'unavail', reason }
     const entry = known(user)
     if (entry === undefined) return { status: 'unavail', reason }
-    return present(user, entry, cache.getRemainingTTL(user.id) <= 0)
+    const now = unidentified.get(user.id)
+    const credentials = now === undefined ? entry.credentials : commonTo(entry.credentials, now)
+    return present(user, { ...entry, credentials }, cache.getRemainingTTL(user.id) <= 0)
   }
 
   const keep = async (before: Entry | undefined, entry: Entry): Promise<void> => {
@@ -275,20 +279,40 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   }
 
   /**
-   * Keys are read by the name, uids are by the id: a key that was not known of this person may be that
-   * of another one, who has the name by now. Copied keys prove nothing, for they are public. What was
-   * taken away is gone meanwhile, whoever has the name.
+   * Keys are read by the name, uids are by the id: what the name has now may be another person's, who was
+   * given the name. It opens nothing of this person's and takes nothing from them until the source says
+   * that the name is still theirs. Copied keys prove nothing, for they are public.
    */
   const identified = async (
     user: SourceUser,
-    { before, now, signal }: { before: Entry | undefined; now: Entry; signal: AbortSignal },
+    now: SourceCredentials,
+    signal: AbortSignal,
   ): Promise<Identity> => {
-    if (before !== undefined) {
-      const left = withoutGone(before.credentials, now.credentials)
-      if (left.keys.length < before.credentials.keys.length)
-        await keep(before, { ...before, credentials: left })
+    unidentified.set(user.id, now)
+    try {
+      return await deps.identify(user, signal)
+    } finally {
+      unidentified.delete(user.id)
     }
-    return deps.identify(user, signal)
+  }
+
+  /**
+   * The answer is this person's or another's, and the source does not say which: what is gone opens
+   * nothing from here on, and what is new opens nothing yet. It stays stale, so it ends no session.
+   */
+  const withoutIdentity = async (
+    user: SourceUser,
+    before: Entry | undefined,
+    now: SourceCredentials,
+  ): Promise<PersonKeys> => {
+    const reason = `the keys of ${user.name} changed, and whether the name is the same person's cannot be read`
+    doubted.set(user.id, true)
+    deps.log.warn({ user: user.name }, reason)
+    if (before !== undefined) {
+      const credentials = commonTo(before.credentials, now)
+      if (isChanged(before.credentials, credentials)) await keep(before, { ...before, credentials })
+    }
+    return fallBack(user, reason)
   }
 
   const read = async (user: SourceUser, told: Told): Promise<PersonKeys> => {
@@ -297,26 +321,19 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     const fetched = await deps.fetchCredentials(user, signal)
     problems.read(fetched)
     const entry = complete(user.id, before, fetched)
-    const isNew = hasNewKey(before?.credentials, entry.credentials)
-    told(countNewBodies(before?.credentials, fetched) + Number(isNew))
+    const { credentials } = entry
+    const asksIdentity = isChanged(before?.credentials, credentials)
+    told(countNewBodies(before?.credentials, fetched) + Number(asksIdentity))
     if (isSuspectLoss(before, entry)) {
       doubted.set(user.id, true)
       return fallBack(user, `all keys of ${user.name}, and of others, are gone at once`)
     }
-    if (isNew) {
-      const identity = await identified(user, { before, now: entry, signal })
-      // Questions by the new name may share this answer: stale, it ends no session.
-      if (identity === 'renamed') return fallBack(user, `${user.name} was renamed`)
-      // Of the person asked for this says nothing, and so nothing of it is kept.
-      if (identity === 'another')
-        return present(user, { ...entry, credentials: { keys: [] } }, false)
-      if (identity === 'unknown') {
-        const reason = `${user.name} has new keys, and whether the name is the same person's cannot be read`
-        doubted.set(user.id, true)
-        deps.log.warn({ user: user.name }, reason)
-        return fallBack(user, reason)
-      }
-    }
+    const identity = asksIdentity ? await identified(user, credentials, signal) : 'same'
+    if (identity === 'unknown') return await withoutIdentity(user, before, credentials)
+    // Of the person asked for, the answer says nothing: it is told as stale, so that it ends no session of
+    // theirs, be it under a new name. A deletion is the directory's to tell.
+    if (identity === 'renamed') return fallBack(user, `${user.name} was renamed`)
+    if (identity === 'another') return present(user, { ...entry, credentials: { keys: [] } }, true)
     await keep(lastKnown(user.id), entry)
     return present(user, entry, false)
   }

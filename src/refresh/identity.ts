@@ -51,6 +51,7 @@ export function createIdentify(
     const identity = await source.identify(user, signal)
     if (identity === 'same') return identity
     const byDirectory = await confirm(user)
-    return identity === 'another' && byDirectory !== 'renamed' ? identity : byDirectory
+    // Two answers that disagree prove nothing.
+    return identity === 'another' && byDirectory === 'same' ? 'unknown' : byDirectory
   }
 }

@@ -449,7 +449,12 @@ describe('account', () => {
     await enter()
     await ask({ keyBlob: aKeyOf(bob).blob })
     await enter()
-    expect(reasons()).toEqual(['a member', 'a member with a valid key', 'a member', 'a member'])
+    expect(reasons()).toEqual([
+      'a member',
+      'a member; an active key of theirs was offered',
+      'a member',
+      'a member',
+    ])
   })
 
   it('allows with the last known keys, and says that they are old', async () => {

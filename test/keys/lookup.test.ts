@@ -413,10 +413,81 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
   it('has no key of a name that is another person’s', async () => {
     const { lookup, state, reads } = await aReplacement()
     state.identity = () => Promise.resolve('another')
-    expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale: false, keys: [] })
-    expect(lookup.all()).toMatchObject([{ credentials: { keys: [] } }])
-    expect(reads).toEqual(['new', 'changed'])
+    // Stale: the person may have another name, and a session.
+    expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale: true, keys: [] })
+    expect(lookup.all()).toMatchObject([{ credentials: first }])
+    expect(reads).toEqual(['new'])
   })
+
+  it.each([
+    ['another', []],
+    ['renamed', [{ id: 'APKA1' }]],
+  ] as const)(
+    'takes nothing from a person (%s) whose old name has no key',
+    async (identity, has) => {
+      const { lookup, state, reads, confirmed } = await aReplacement()
+      state.credentials = { keys: [] }
+      state.identity = () => Promise.resolve(identity)
+      expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale: true, keys: has })
+      expect(confirmed).toEqual(['alice'])
+      expect(lookup.all()).toMatchObject([{ credentials: first }])
+      expect(reads).toEqual(['new'])
+    },
+  )
+
+  it('takes no MFA device from a person who was renamed', async () => {
+    const { lookup, state, clock } = aLookup()
+    state.credentials = { ...first, mfa: true }
+    await lookup.of(alice)
+    state.credentials = { ...first, mfa: false }
+    state.identity = () => Promise.resolve('renamed')
+    await clock.advance(31_000)
+    expect(await lookup.of(alice)).toMatchObject({ mfa: true, stale: true })
+  })
+
+  it('says nothing of a person never seen whose old name has no key', async () => {
+    const { lookup, state } = aLookup()
+    state.credentials = { keys: [] }
+    state.identity = () => Promise.resolve('renamed')
+    expect(await lookup.of(alice)).toMatchObject({ status: 'unavail' })
+    expect(lookup.all()).toEqual([])
+  })
+
+  it.each([
+    ['deleted', { keys: [], mfa: true }, { mfa: true, keys: [], refused: [] }],
+    [
+      'made inactive',
+      { keys: [{ ...aKey('APKA1'), inactive: true }], mfa: true },
+      { mfa: true, keys: [], refused: [{ id: 'APKA1' }] },
+    ],
+    [
+      'left without its MFA device',
+      { ...first, mfa: false },
+      { mfa: false, keys: [{ id: 'APKA1' }] },
+    ],
+  ] as const)(
+    'opens nothing by a key that was %s, before it is known whose name it is, and for good where that is not',
+    async (_, now, wanted) => {
+      const { lookup, state, clock, reads } = aLookup()
+      state.credentials = { ...first, mfa: true }
+      await lookup.of(alice)
+      await clock.advance(31_000)
+      state.credentials = now
+      const identity = Promise.withResolvers<Identity>()
+      state.identity = () => identity.promise
+      const early = lookup.of(alice)
+      await clock.advance(0)
+      await clock.advance(5_000)
+      expect(await early).toMatchObject({ stale: true, ...wanted })
+      const late = lookup.of(alice)
+      identity.resolve('unknown')
+      expect(await late).toMatchObject({ stale: true, ...wanted })
+      expect(reads).toEqual(['new', 'changed'])
+      state.failing = true
+      await clock.advance(31_000)
+      expect(await lookup.of(alice)).toMatchObject({ stale: true, ...wanted })
+    },
+  )
 
   it('has no key while the directory cannot be read: none of before is theirs any more', async () => {
     const { lookup, state, clock, confirmed } = await aReplacement()
@@ -461,17 +532,15 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
   })
 
   it.each([
-    [
-      'one key of before is there, which anybody may copy',
-      { keys: [aKey('APKA1'), aKey('APKA2')] },
-      1,
-    ],
-    ['no key is left', { keys: [] }, 0],
-    ['a key of before has another body', { keys: [{ ...aKey('APKA2'), id: 'APKA1' }] }, 1],
-    ['a key of before is from elsewhere', { keys: [{ ...aKey('APKA1'), origin: 'tag' }] }, 1],
-  ] as const)('when %s, reads the directory %#', async (_what, now, times) => {
+    ['one key of before is there, which anybody may copy', [aKey('APKA1'), aKey('APKA2')], 1],
+    ['no key is left', [], 1],
+    ['a key of before is inactive', [{ ...aKey('APKA1'), inactive: true }], 1],
+    ['a key of before has another body', [{ ...aKey('APKA2'), id: 'APKA1' }], 1],
+    ['a key of before is from elsewhere', [{ ...aKey('APKA1'), origin: 'tag' }], 1],
+    ['all is as before', [aKey('APKA1')], 0],
+  ] as const)('when %s, asks for the identity %#', async (_what, keys, times) => {
     const { lookup, state, confirmed } = await aReplacement()
-    state.credentials = now
+    state.credentials = { keys }
     await lookup.of(alice)
     expect(confirmed).toHaveLength(times)
   })
@@ -484,7 +553,7 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
     state.identity = () => Promise.resolve('another')
     await clock.advance(31_000)
     expect(await lookup.of(alice)).toMatchObject({ keys: [] })
-    expect(confirmed).toEqual(['alice'])
+    expect(confirmed).toEqual(['alice', 'alice'])
   })
 
   it('identifies a person of whom nothing is known here before the first key counts', async () => {

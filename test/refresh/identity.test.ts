@@ -74,8 +74,8 @@ describe('createIdentify', () => {
   it.each([
     ['same', 'another', 'same'],
     ['another', 'another', 'another'],
-    ['another', 'same', 'another'],
-    ['another', 'unknown', 'another'],
+    ['another', 'same', 'unknown'],
+    ['another', 'unknown', 'unknown'],
     ['another', 'renamed', 'renamed'],
     ['unknown', 'same', 'same'],
     ['unknown', 'another', 'another'],
