@@ -2,6 +2,7 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns'
 import { answerGate } from '../sources/answer.ts'
 import { snsService } from '../sources/answer-shapes.ts'
+import { hostCredentials } from '../sources/host-credentials.ts'
 import type { Send } from './notifier.ts'
 
 /** @param deps.endpoint for emulators and PrivateLink */
@@ -13,6 +14,7 @@ export function createSns(deps: {
   const region = deps.region ?? deps.topic.split(':')[3] ?? 'us-east-1'
   const client = new SNSClient({
     region,
+    credentials: hostCredentials(),
     maxAttempts: 1,
     ...(deps.endpoint === undefined ? {} : { endpoint: deps.endpoint }),
   })

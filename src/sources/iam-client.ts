@@ -1,8 +1,9 @@
 // The SDK's client with our time-outs, retries, credentials and a counter of every request sent.
 import { IAMClient } from '@aws-sdk/client-iam'
-import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers'
+import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { answerGate } from './answer.ts'
 import { iamService, stsService } from './answer-shapes.ts'
+import { hostCredentials } from './host-credentials.ts'
 
 export type IamClientOptions = {
   readonly assumeRole?: string
@@ -25,12 +26,9 @@ export function createIamClient(
   const region = options.region ?? process.env['AWS_REGION'] ?? anyRegion
   const credentials =
     options.assumeRole === undefined
-      ? fromNodeProviderChain({
-          timeout: 1000,
-          maxRetries: 2,
-          clientPlugins: [answerGate(stsService)],
-        })
+      ? hostCredentials()
       : fromTemporaryCredentials({
+          masterCredentials: hostCredentials(),
           params: {
             RoleArn: options.assumeRole,
             RoleSessionName: 'iamlogin',

@@ -4,6 +4,7 @@ import { MetadataService } from '@aws-sdk/ec2-metadata-service'
 import { SourceError } from '../errors.ts'
 import { answerGate } from './answer.ts'
 import { ec2Service } from './answer-shapes.ts'
+import { hostCredentials } from './host-credentials.ts'
 import { toSourceError } from './iam-errors.ts'
 
 /** A tag's value is at most this long; AWS General Reference, "Tag naming limits". */
@@ -89,7 +90,7 @@ async function describeTag(
   )
   const instance = await metadatum(metadata, 'latest/meta-data/instance-id', /^m?i-[\da-f]{1,32}$/)
   const { EC2Client } = await import('@aws-sdk/client-ec2')
-  const client = new EC2Client({ region, maxAttempts: 3 })
+  const client = new EC2Client({ region, credentials: hostCredentials(), maxAttempts: 3 })
   client.middlewareStack.use(answerGate(ec2Service))
   try {
     return await tagOf(client, instance, key, signal)
@@ -110,11 +111,11 @@ async function describeTag(
 async function metadataTag(metadata: MetadataService, key: string): Promise<string | undefined> {
   const path = 'latest/meta-data/tags/instance'
   try {
-    const value = await metadata.request(`${path}/${encodeURIComponent(key)}`, {})
-    if (value.trim() !== '') return isGroupList(value) ? value : undefined
-    // An empty body is the tag's value only if the list of the tags' keys has the tag.
+    // Whatever answers "OK" or nothing to everything does not list the tag's key.
     const keys = await metadata.request(path, {})
-    return keys.split('\n').includes(key) ? '' : undefined
+    if (!keys.split('\n').includes(key)) return undefined
+    const value = await metadata.request(`${path}/${encodeURIComponent(key)}`, {})
+    return isGroupList(value) ? value.trim() : undefined
   } catch {
     return undefined
   }

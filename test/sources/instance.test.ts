@@ -134,9 +134,13 @@ describe('readInstanceIdentity', () => {
 
 describe('readInstanceTag', () => {
   it('takes the tag from the metadata, and asks EC2 nothing', async () => {
+    state.metadata.set('/latest/meta-data/tags/instance', 'Name\niamlogin:groups')
     state.metadata.set('/latest/meta-data/tags/instance/iamlogin:groups', 'developers, ops;ops')
     expect(await ask()).toEqual(['developers', 'ops'])
-    expect(state.asked).toEqual(['/latest/meta-data/tags/instance/iamlogin%3Agroups'])
+    expect(state.asked).toEqual([
+      '/latest/meta-data/tags/instance',
+      '/latest/meta-data/tags/instance/iamlogin%3Agroups',
+    ])
   })
 
   it('asks EC2 where the metadata has no tags', async () => {
@@ -160,7 +164,9 @@ describe('readInstanceTag', () => {
   it.each([
     ['a page', '<html><body>sign in</body></html>'],
     ['an empty body', ''],
-  ])('asks EC2 when the metadata answers with %s', async (_what, page) => {
+    ['a word, which could be a group', 'OK'],
+  ])('asks EC2 when the metadata answers with %s to everything', async (_what, page) => {
+    state.metadata.set('/latest/meta-data/tags/instance', page)
     state.metadata.set('/latest/meta-data/tags/instance/iamlogin:groups', page)
     state.tags.set('iamlogin:groups', 'developers')
     expect(await ask()).toEqual(['developers'])
