@@ -2,8 +2,8 @@
 # Installs this checkout on this host, or installs it again over a running resolver:
 #   sh scripts/install.sh
 # Everything is checked before anything is edited. Files are replaced by rename, so that no process
-# reads half of one; nsswitch.conf, PAM, sudoers and sshd come last, after the resolver runs. The first
-# failure ends it and puts every file back. Nothing depends on the umask.
+# reads half of one; nsswitch.conf, PAM, sudoers, sudo.conf and sshd come last, after the resolver runs.
+# The first failure ends it and puts every file back. Nothing depends on the umask.
 set -eu
 umask 022
 cd "$(dirname "$0")/.."
@@ -139,6 +139,23 @@ for visudo in visudo visudo-rs; do
     refused_before="$refused_before $visudo"
   }
 done
+# What sudo finds wrong with sudo.conf, which it says on stderr and goes on; sudo.ws: beside sudo-rs.
+check_sudo_conf() {
+  for sudo in sudo sudo.ws; do
+    ! has "$sudo" || LC_ALL=C "$sudo" -V 2>&1 >/dev/null || true
+  done
+}
+edits_sudo_conf=false
+if $has_sudo; then
+  "$node" dist/cli/host-files.js sudo.conf >"$work/sudo.conf"
+  if ! cat /etc/sudo.conf 2>/dev/null | cmp -s - "$work/sudo.conf"; then
+    # sudo ignores such a file: an edit of ours would have it read what somebody else wrote.
+    [ ! -e /etc/sudo.conf ] || [ -n "$(find -L /etc/sudo.conf -maxdepth 0 -type f -user 0 ! -perm /022)" ] ||
+      die 'sudo ignores /etc/sudo.conf, which is not a file that root alone may write: chown root and chmod 644 it'
+    edits_sudo_conf=true
+  fi
+  check_sudo_conf >"$work/sudo.before"
+fi
 
 has_sshd=false
 if has sshd; then
@@ -205,6 +222,16 @@ fi
 
 if $has_sudo; then
   put 440 "$work/sudoers" /etc/sudoers.d/iamlogin
+  if $edits_sudo_conf; then
+    mode=644
+    if [ -e /etc/sudo.conf ]; then
+      mode=$(stat -L -c %a /etc/sudo.conf)
+      [ -e /etc/sudo.conf.before-iamlogin ] || cp -p /etc/sudo.conf /etc/sudo.conf.before-iamlogin
+    fi
+    put "$mode" "$work/sudo.conf" /etc/sudo.conf
+    check_sudo_conf >"$work/sudo"
+    ! grep -vxF -f "$work/sudo.before" "$work/sudo" >&2 || die 'sudo finds fault with the edited /etc/sudo.conf'
+  fi
   for visudo in visudo visudo-rs; do
     has "$visudo" || continue
     case "$refused_before " in *" $visudo "*) continue ;; esac

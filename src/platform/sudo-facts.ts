@@ -3,7 +3,7 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { sudoKindOf, type SudoFacts, type SudoKind } from '../setup/sudoers.ts'
 
 /** Where distributions put them; /usr/bin/sudo may be an alternative that points at either. */
-const places = ['/usr/bin/sudo', '/usr/bin/sudo-rs', '/usr/lib/cargo/bin/sudo']
+const places = ['/usr/bin/sudo', '/usr/bin/sudo.ws', '/usr/bin/sudo-rs', '/usr/lib/cargo/bin/sudo']
 
 function read(path: string): string | undefined {
   try {

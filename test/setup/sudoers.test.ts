@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { judgeSudoers, sudoersFor, sudoKindOf, type SudoKind } from '../../src/setup/sudoers.ts'
+import {
+  editSudoConf,
+  judgeSudoers,
+  sudoersFor,
+  sudoKindOf,
+  type SudoKind,
+} from '../../src/setup/sudoers.ts'
 
 const packaged = (name: string): string =>
   readFileSync(resolve(import.meta.dirname, '../../packaging/sudoers', name), 'utf8')
@@ -55,5 +61,50 @@ describe('judgeSudoers', () => {
     expect(
       judgeSudoers({ kinds: set('sudo-rs'), sudoers: undefined, sudoConf: '' }),
     ).toBeUndefined()
+  })
+})
+
+describe('editSudoConf', () => {
+  const both = set('sudo', 'sudo-rs')
+  const ours =
+    "# Of iamlogin: ask for a user's groups at each call; the session's are those of its beginning.\nSet group_source dynamic\n"
+
+  it.each([
+    ['no file', '', ours],
+    ['a comment alone', '#Set group_source static\n', `#Set group_source static\n\n${ours}`],
+    ['another setting', 'Set probe_interfaces false\n', `Set probe_interfaces false\n\n${ours}`],
+    ['no newline at its end', 'Set max_groups 9', `Set max_groups 9\n\n${ours}`],
+    ['a continued last line', 'Plugin a \\\n', `Plugin a \\\n\n${ours}`],
+  ])('sets it where sudo goes by names, after %s', (_, before, after) => {
+    const edit = editSudoConf(both, before)
+    expect(edit).toEqual({ text: after, kept: undefined })
+    expect(editSudoConf(both, edit.text)).toEqual(edit)
+    const sudoers = packaged('iamlogin-sudo-rs')
+    expect(judgeSudoers({ kinds: both, sudoers, sudoConf: after })).toBeUndefined()
+  })
+
+  it.each([
+    ['Set group_source static\n', 'static'],
+    ['  set  group_source\tAdaptive # of this host\n', 'adaptive'],
+    ['Set group_source dynamic\nSet group_source static\n', 'static'],
+    ['Set \\\n group_source static', 'static'],
+    ['Set group_source never\n', 'never'],
+  ])('leaves the setting of %j alone, and says what it is', (text, kept) => {
+    expect(editSudoConf(both, text)).toEqual({ text, kept })
+  })
+
+  it.each([
+    'Set group_source DYNAMIC\n',
+    'Set group_source static\nSet group_source dynamic # now\n',
+  ])('has nothing to do or to say with %j', (text) => {
+    expect(editSudoConf(both, text)).toEqual({ text, kept: undefined })
+    const sudoers = packaged('iamlogin-sudo-rs')
+    expect(judgeSudoers({ kinds: both, sudoers, sudoConf: text })).toBeUndefined()
+  })
+
+  it.each([set('sudo'), set('sudo-rs'), set()])('edits nothing where it has no effect', (kinds) => {
+    const text = 'Set group_source static\n'
+    expect(editSudoConf(kinds, text)).toEqual({ text, kept: undefined })
+    expect(editSudoConf(kinds, '')).toEqual({ text: '', kept: undefined })
   })
 })

@@ -16,7 +16,7 @@ const npm = (status: number): string =>
 
 /** What an installation edits of the host's own files. */
 const hostFiles =
-  '/etc/nsswitch.conf /etc/pam.d/* /etc/ssh/sshd_config /etc/ssh/sshd_config.d/* /etc/sudoers.d/*'
+  '/etc/nsswitch.conf /etc/pam.d/* /etc/ssh/sshd_config /etc/ssh/sshd_config.d/* /etc/sudoers.d/* /etc/sudo.conf'
 
 /** As pasted into a shell: it goes on after a command that failed. */
 const paste = (container: Container, umask = '022') =>

@@ -13,6 +13,9 @@ import { until, visitsOf } from '../support/visits.ts'
 /** The container has no npm; dist/ is TypeScript's and built already. */
 const npm = '#!/bin/sh\n[ "$*" = "run build" ] || exit 99\nexec sh scripts/build-native.sh\n'
 
+/** Again, over the one of the quick start. */
+const install = 'cd /root/checkout && sh scripts/install.sh'
+
 const modules = ['libnss_iamlogin.so.2', 'pam_iamlogin.so', 'iamlogin_native.node']
 
 describe('Debian 13', () => {
@@ -74,9 +77,6 @@ describe('Debian 13', () => {
   it('leaves sudo-rs to local users, where the file for sudo made it fail for all', async () => {
     const asUbuntu = 'setpriv --reuid ubuntu --regid ubuntu --init-groups sudo-rs -n true'
     expect(await container.run(asUbuntu)).toMatchObject({ code: 0 })
-    expect(await container.must('iamlogin config check 2>&1')).toContain(
-      'add "Set group_source dynamic" to /etc/sudo.conf',
-    )
     await container.must('install -m 440 /src/packaging/sudoers/iamlogin /etc/sudoers.d/iamlogin')
     expect((await container.run(asUbuntu)).code).not.toBe(0)
     expect(await container.must('iamlogin config check 2>&1')).toContain(
@@ -87,27 +87,62 @@ describe('Debian 13', () => {
     )
   })
 
-  it('gives and takes sudo-rs by IAM group within refresh, in a session that is open', async () => {
-    const visits = visitsOf(container)
-    const session = await visits.stay('alice', key.path)
-    const asAlice = (): Promise<boolean> =>
-      new Promise((answered) => {
-        let said = ''
-        const hear = (part: Buffer): void => {
-          said += part.toString()
-          const status = /rc=(\d+)/.exec(said)?.[1]
-          if (status === undefined) return
-          session.stdout?.off('data', hear)
-          answered(status === '0')
-        }
-        session.stdout?.on('data', hear)
-        session.stdin?.write('sudo-rs -n true; echo rc=$?\n')
-      })
-    expect(await asAlice()).toBe(true)
-    iam.removeFromGroup('alice', 'ops')
-    await until(async () => !(await asAlice()))
-    iam.addToGroup('alice', 'ops')
-    await until(asAlice)
-    await visits.leave(session)
+  it('sets group_source for the sudo beside it, and keeps a copy of the file', async () => {
+    expect(await container.must('tail -n 1 /etc/sudo.conf; stat -c %U:%a /etc/sudo.conf')).toBe(
+      'Set group_source dynamic\nroot:644',
+    )
+    expect(await container.must('iamlogin config check 2>&1')).not.toContain('sudo')
+    const added = await container.run('diff /etc/sudo.conf.before-iamlogin /etc/sudo.conf')
+    expect(added.stdout.match(/^[<>] \S.*/gm)).toHaveLength(2)
+  })
+
+  it.each(['sudo', 'sudo-rs'])(
+    'gives and takes %s by IAM group within refresh, in a session that is open',
+    async (sudo) => {
+      const visits = visitsOf(container)
+      const session = await visits.stay('alice', key.path)
+      const asAlice = (): Promise<boolean> =>
+        new Promise((answered) => {
+          let said = ''
+          const hear = (part: Buffer): void => {
+            said += part.toString()
+            const status = /rc=(\d+)/.exec(said)?.[1]
+            if (status === undefined) return
+            session.stdout?.off('data', hear)
+            answered(status === '0')
+          }
+          session.stdout?.on('data', hear)
+          session.stdin?.write(`${sudo} -n true; echo rc=$?\n`)
+        })
+      expect(await asAlice()).toBe(true)
+      iam.removeFromGroup('alice', 'ops')
+      await until(async () => !(await asAlice()))
+      iam.addToGroup('alice', 'ops')
+      await until(asAlice)
+      await visits.leave(session)
+    },
+  )
+
+  it("leaves a setting of the host's own alone, and tells what it does", async () => {
+    await container.must('echo "Set group_source static" > /etc/sudo.conf')
+    const { code, stderr } = await container.run(install)
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    expect(stderr).toContain('/etc/sudo.conf: "Set group_source static" stays as it is')
+    expect(await container.must('cat /etc/sudo.conf')).toBe('Set group_source static')
+    expect(await container.must('iamlogin config check 2>&1')).toContain(
+      'add "Set group_source dynamic" to /etc/sudo.conf',
+    )
+  })
+
+  it('puts sudo.conf back where a later step fails, and edits none that sudo ignores', async () => {
+    await container.must(
+      'echo "Set probe_interfaces false" > /etc/sudo.conf && chmod 640 /etc/sudo.conf && sed -i "/^Include/d" /etc/ssh/sshd_config',
+    )
+    expect((await container.run(install)).stderr).toContain('sshd does not take our key command')
+    const see = 'cat /etc/sudo.conf; stat -c %a /etc/sudo.conf'
+    expect(await container.must(see)).toBe('Set probe_interfaces false\n640')
+    await container.must('chmod 666 /etc/sudo.conf')
+    expect((await container.run(install)).stderr).toContain('sudo ignores /etc/sudo.conf')
+    expect(await container.must(see)).toBe('Set probe_interfaces false\n666')
   })
 })
