@@ -18,6 +18,7 @@ import { ofOrigin, stateFilesOf, teller, tolerant, type Inheritance } from './la
 import { createMetrics } from './metrics/metrics.ts'
 import { createBucket } from './platform/bucket.ts'
 import { ageOf, type Clock } from './platform/clock.ts'
+import { missingShare } from './platform/grants.ts'
 import { lookForLeftovers } from './platform/leftovers.ts'
 import type { Log } from './platform/log.ts'
 import type { NameCaches } from './platform/name-caches.ts'
@@ -340,6 +341,9 @@ export function createResolver(deps: ResolverDeps): Resolver {
           await Promise.all(files.map((file) => file.idle()))
         },
         refreshMs: config.source.refreshMs,
+        offlineMs,
+        requireMfa: config.access.requireMfa,
+        missingShare,
         clock,
       },
     },

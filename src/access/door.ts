@@ -87,7 +87,7 @@ function auditKey({ fingerprint, type, id }: AuthorizedKey): AuditKey {
 }
 
 /** Why a person may not enter although the name is theirs; undefined when they may. */
-function flawOf(
+export function flawOf(
   answer: Extract<PersonKeys, { status: 'success' }>,
   requireMfa: boolean,
 ): string | undefined {

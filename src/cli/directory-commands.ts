@@ -6,6 +6,7 @@ import {
   refreshDocument,
   statusDocument,
   usersDocument,
+  type ExplainDocument,
   type OwedWriteDocument,
   type StatusDocument,
 } from '../control/documents.ts'
@@ -148,6 +149,14 @@ export async function keys(ask: Ask, output: Output, user: string, now: number):
   return document.keys.length > 0 ? 0 : 1
 }
 
+function verdict(name: string, { allowed, account, isLocal }: ExplainDocument): string {
+  if (isLocal && account === name)
+    return allowed
+      ? `${name} is a local account that the people above share`
+      : `${name} is a local account: no key in IAM opens it`
+  return allowed ? `${name} can log in here as ${account ?? name}` : `${name} cannot log in here`
+}
+
 const marks = { pass: 'yes ', fail: 'NO  ', info: '    ' } as const
 
 /** iamlogin explain NAME: 1 when NAME cannot log in here. */
@@ -169,9 +178,7 @@ export async function explain(
   print(output, { ...document, steps: [...document.steps, ...more] }, (each) =>
     [
       ...each.steps.map((step) => `${marks[step.outcome]} ${step.rule}: ${step.found}`),
-      each.allowed
-        ? `${name} can log in here as ${each.account ?? name}`
-        : `${name} cannot log in here`,
+      verdict(name, each),
     ].join('\n'),
   )
   return document.allowed ? 0 : 1

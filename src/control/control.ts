@@ -36,6 +36,17 @@ function failure(code: number, word: string, message: string, hint: string): Rep
   return json({ error: { code: word, message, hint } }, code)
 }
 
+/** An empty list would say that there is nobody. */
+function notRead({ refresher }: ControlParts): Reply {
+  const failed = refresher.failure()
+  return failure(
+    409,
+    'not_read',
+    `nothing has been read from the source yet${failed === undefined ? '' : `: ${failed.message}`}`,
+    failed?.hint ?? 'ask again in a moment, or see iamlogin status',
+  )
+}
+
 /** Undefined for a path that is no URL encoding; RFC 3986, section 2.1. */
 function decoded(text: string): string | undefined {
   try {
@@ -70,17 +81,19 @@ async function route(request: IncomingMessage, serving: () => Serving): Promise<
       `"${request.url ?? ''}" is no URL path`,
       'write % in a name as %25',
     )
+  const current = parts.store.current()
   switch (`${request.method ?? ''} ${first}`) {
     case 'GET status':
       return json(statusOf(parts))
     case 'GET users':
-      return json(usersOf(parts.store.current()))
+      return current === undefined ? notRead(parts) : json(usersOf(current))
     case 'GET groups':
-      return json(groupsOf(parts.store.current()))
+      return current === undefined ? notRead(parts) : json(groupsOf(current))
     case 'GET explain':
       return json(await explainOf(parts, name))
     case 'GET keys': {
-      const keys = await keysOf(parts, name)
+      if (current === undefined) return notRead(parts)
+      const keys = await keysOf(parts, current, name)
       if (typeof keys === 'string')
         return failure(503, 'source_unavailable', keys, 'see iamlogin status')
       if (keys === undefined)

@@ -137,6 +137,8 @@ export const explainDocument = z.object({
   allowed: z.boolean(),
   /** The Linux account that `allowed` is about; null where there is none. */
   account: z.string().nullable(),
+  /** An account of /etc/passwd: `allowed` says whether it is shared, no more. */
+  isLocal: z.boolean(),
   /** Its entry; null where it is no account of ours. */
   passwd: z
     .object({

@@ -1,6 +1,7 @@
 // What control.sock answers: one function a document, over what the daemon hands in.
-import { explainName, type ExplainStep } from '../directory/explain.ts'
-import type { Account } from '../directory/types.ts'
+import { flawOf } from '../access/door.ts'
+import { explainName, type Explanation, type ExplainStep } from '../directory/explain.ts'
+import type { Account, SourceUser } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import { ageOf, type Clock } from '../platform/clock.ts'
@@ -34,6 +35,10 @@ export type ControlParts = {
   /** Resolves when no write to the state directory is under way. */
   readonly written: () => Promise<void>
   readonly refreshMs: number
+  readonly offlineMs: number
+  readonly requireMfa: boolean
+  /** A sentence where root's list of shared accounts does not have the account. */
+  readonly missingShare: (account: string) => readonly string[]
   readonly clock: Clock
 }
 
@@ -83,24 +88,24 @@ export function statusOf(parts: ControlParts): StatusDocument {
 }
 
 /** GET /users */
-export function usersOf(current: Current | undefined): UsersDocument {
+export function usersOf({ directory, index }: Current): UsersDocument {
   return {
-    users: (current?.directory.accounts ?? []).map(({ passwd, user }) => ({
+    users: directory.accounts.map(({ passwd, user }) => ({
       ...passwd,
       iamName: user.name,
       arn: user.arn,
       id: user.id,
-      groups: (current?.index.initgroups(passwd.name) ?? []).flatMap(
-        (gid) => current?.index.groupByGid(gid)?.name ?? [],
+      groups: (index.initgroups(passwd.name) ?? []).flatMap(
+        (gid) => index.groupByGid(gid)?.name ?? [],
       ),
     })),
   }
 }
 
 /** GET /groups */
-export function groupsOf(current: Current | undefined): GroupsDocument {
+export function groupsOf({ directory }: Current): GroupsDocument {
   return {
-    groups: (current?.directory.groups ?? []).map((group) => ({
+    groups: directory.groups.map((group) => ({
       ...group,
       members: [...group.members],
     })),
@@ -119,8 +124,7 @@ function keyRow(key: AuthorizedKey, owner: string): KeysDocument['keys'][number]
 }
 
 /** As sshd would ask, by the Linux name; else by the name or the id in the source. */
-function accountOf(current: Current | undefined, name: string): Account | undefined {
-  if (current === undefined) return undefined
+function accountOf(current: Current, name: string): Account | undefined {
   return (
     current.index.accountByName(name) ??
     current.directory.accounts.find(({ user }) => user.name === name) ??
@@ -131,10 +135,10 @@ function accountOf(current: Current | undefined, name: string): Account | undefi
 /** GET /keys/NAME; undefined for nobody of ours, a sentence when the source cannot be asked. */
 export async function keysOf(
   parts: ControlParts,
+  current: Current,
   name: string,
 ): Promise<KeysDocument | string | undefined> {
-  const current = parts.store.current()
-  const shared = current?.directory.shared[name]
+  const shared = current.directory.shared[name]
   const account = shared === undefined ? accountOf(current, name) : undefined
   const people = shared ?? (account === undefined ? undefined : [account.user])
   if (people === undefined) return undefined
@@ -151,7 +155,7 @@ export async function keysOf(
   return { user: account?.passwd.name ?? name, stale, keys, refused }
 }
 
-/** Whether the keys of a person let them in, with each that does not. */
+/** The keys of a person, with each that does not let them in. */
 function keySteps(answer: PersonKeys): readonly ExplainStep[] {
   if (answer.status === 'unavail') return [{ rule: 'keys', outcome: 'fail', found: answer.reason }]
   const { keys, refused } = answer
@@ -170,6 +174,54 @@ function keySteps(answer: PersonKeys): readonly ExplainStep[] {
   ]
 }
 
+function mfaStep(answer: PersonKeys): ExplainStep {
+  const mfa = answer.status === 'success' ? answer.mfa : undefined
+  return {
+    rule: 'access.require_mfa',
+    outcome: mfa === true ? 'pass' : 'fail',
+    found:
+      mfa === undefined
+        ? 'whether there is an MFA device cannot be read'
+        : `${mfa ? 'an' : 'no'} MFA device in the source`,
+  }
+}
+
+/** What the door goes by beside the directory: keys, MFA and the age of what is known. */
+async function personSteps(
+  parts: ControlParts,
+  person: SourceUser,
+  ageMs: number,
+): Promise<{ readonly allowed: boolean; readonly steps: readonly ExplainStep[] }> {
+  const answer = await parts.keys.of(person)
+  const isExpired = ageMs > parts.offlineMs
+  const expired: ExplainStep = {
+    rule: 'source.offline',
+    outcome: 'fail',
+    found: `the source was read ${Math.round(ageMs / 1000)} s ago, which is longer than source.offline`,
+  }
+  return {
+    allowed:
+      !isExpired && answer.status === 'success' && flawOf(answer, parts.requireMfa) === undefined,
+    steps: [
+      ...keySteps(answer),
+      ...(parts.requireMfa ? [mfaStep(answer)] : []),
+      ...(isExpired ? [expired] : []),
+    ],
+  }
+}
+
+/** Root's list has the last word on shared accounts: the key command goes by it. */
+function shareSteps(
+  parts: ControlParts,
+  { account, allowed }: Explanation,
+): readonly ExplainStep[] {
+  return allowed && account !== undefined
+    ? parts
+        .missingShare(account)
+        .map((found) => ({ rule: "root's list", outcome: 'fail' as const, found }))
+    : []
+}
+
 /** GET /explain/NAME */
 export async function explainOf(parts: ControlParts, name: string): Promise<ExplainDocument> {
   const current = parts.store.current()
@@ -178,34 +230,37 @@ export async function explainOf(parts: ControlParts, name: string): Promise<Expl
       name,
       allowed: false,
       account: null,
+      isLocal: false,
       passwd: null,
       steps: [{ rule: 'directory', outcome: 'fail', found: 'not read yet' }],
     }
   const { source, directory, local, rules } = current
   const told = explainName(name, { source, directory, rules, local })
+  const ageMs = ageOf(parts.clock, current.readAt)
   const steps: ExplainStep[] = [...told.steps]
   const document = (allowed: boolean): ExplainDocument => ({
     name,
     allowed,
     account: told.account ?? null,
+    isLocal: told.isLocal,
     passwd: current.index.accountByName(told.account ?? '')?.passwd ?? null,
     steps,
   })
   if (told.person === undefined) {
-    if (!local.users.has(name)) {
-      const age = Math.round(ageOf(parts.clock, current.readAt) / 1000)
+    if (!told.isLocal)
       steps.push({
         rule: 'directory',
         outcome: 'info',
-        found: `read ${age} s ago; \`iamlogin refresh ${name}\` asks now`,
+        found: `read ${Math.round(ageMs / 1000)} s ago; \`iamlogin refresh ${name}\` asks now`,
       })
-    }
-    return document(told.allowed)
+    const missing = shareSteps(parts, told)
+    steps.push(...missing)
+    return document(told.allowed && missing.length === 0)
   }
   if (!told.allowed) return document(false)
-  const answer = await parts.keys.of(told.person)
-  steps.push(...keySteps(answer))
-  return document(answer.status === 'success' && answer.keys.length > 0)
+  const person = await personSteps(parts, told.person, ageMs)
+  steps.push(...person.steps)
+  return document(person.allowed)
 }
 
 /** POST /refresh */

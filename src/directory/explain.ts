@@ -23,6 +23,8 @@ export type Explanation = {
   readonly account: string | undefined
   /** The one person that is meant; undefined for nobody, and for a local account. */
   readonly person: SourceUser | undefined
+  /** The name is an account of /etc/passwd. */
+  readonly isLocal: boolean
   readonly steps: readonly ExplainStep[]
 }
 
@@ -52,19 +54,42 @@ function personOf(
 function explainLocal(name: string, { directory, local }: ExplainInput): Explanation | undefined {
   if (!local.users.has(name)) return undefined
   const steps: ExplainStep[] = [
-    { rule: 'local account', outcome: 'info', found: `"${name}" is in /etc/passwd` },
+    {
+      rule: 'local account',
+      outcome: 'info',
+      found: `"${name}" is in /etc/passwd: its own ways in are this host's, not IAM's`,
+    },
   ]
+  const told = { account: name, person: undefined, isLocal: true, steps }
   const people = directory.shared[name]
-  if (people === undefined) return { allowed: false, account: name, person: undefined, steps }
+  if (people === undefined) return { ...told, allowed: false }
   const allowed = people.length > 0
   steps.push({
     rule: 'access.shared_accounts',
     outcome: allowed ? 'pass' : 'fail',
     found: allowed
-      ? `open to ${people.map((each) => each.name).join(', ')}`
-      : 'nobody is in its groups',
+      ? `open, with a valid key of theirs, to ${people.map((each) => each.name).join(', ')}`
+      : 'its groups have no members',
   })
-  return { allowed, account: name, person: undefined, steps }
+  return { ...told, allowed }
+}
+
+/** The shared local accounts that are open to the person as well. */
+function sharedBy({ id }: SourceUser, { directory, local }: ExplainInput): readonly ExplainStep[] {
+  const accounts = Object.entries(directory.shared)
+    .filter(
+      ([account, people]) => local.users.has(account) && people.some((each) => each.id === id),
+    )
+    .map(([account]) => account)
+  return accounts.length === 0
+    ? []
+    : [
+        {
+          rule: 'access.shared_accounts',
+          outcome: 'info',
+          found: `a valid key of theirs also opens ${accounts.join(', ')}`,
+        },
+      ]
 }
 
 /** Groups of that name, and others who have, or wanted, the same one. */
@@ -114,7 +139,10 @@ function explainAccount(
   ]
 }
 
-function explainPerson(user: SourceUser, input: ExplainInput): Omit<Explanation, 'person'> {
+function explainPerson(
+  user: SourceUser,
+  input: ExplainInput,
+): Omit<Explanation, 'person' | 'isLocal'> {
   const { source, directory, rules } = input
   const listed = rules.groups.join(', ')
   const steps: ExplainStep[] = [
@@ -160,8 +188,19 @@ export function explainName(name: string, input: ExplainInput): Explanation {
       },
       ...around,
     ]
-    return { allowed: false, account: local?.account, person: undefined, steps }
+    return {
+      allowed: false,
+      account: local?.account,
+      person: undefined,
+      isLocal: local !== undefined,
+      steps,
+    }
   }
   const told = explainPerson(person, input)
-  return { ...told, person, steps: [...before, ...told.steps, ...around] }
+  return {
+    ...told,
+    person,
+    isLocal: local !== undefined,
+    steps: [...before, ...told.steps, ...sharedBy(person, input), ...around],
+  }
 }

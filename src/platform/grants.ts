@@ -22,6 +22,14 @@ export type Grant = {
 
 const idsDefaults = ['1879048192-2147352575', '/home']
 
+function sharesOf(accounts: readonly string[]): Grant {
+  return {
+    path: `${rootLists}/shared-accounts`,
+    key: 'access.shared_accounts',
+    names: accounts,
+  }
+}
+
 /** The lists that belong to a configuration. */
 export function grantsOf(config: {
   readonly localGroups: readonly string[]
@@ -35,11 +43,7 @@ export function grantsOf(config: {
       key: 'access.local_groups',
       names: config.localGroups,
     },
-    {
-      path: `${rootLists}/shared-accounts`,
-      key: 'access.shared_accounts',
-      names: Object.keys(config.sharedAccounts),
-    },
+    sharesOf(Object.keys(config.sharedAccounts)),
     {
       path: `${rootLists}/ids`,
       key: 'ids.min, ids.max and accounts.home',
@@ -77,4 +81,9 @@ export function missingGrants(grants: readonly Grant[], read = readText): readon
           `${key} names ${missing.join(', ')}, which ${path} does not list: as root, run iamlogin config grants --write`,
         ]
   })
+}
+
+/** What root's list of shared accounts lacks of `account`: a sentence, or none. */
+export function missingShare(account: string, read = readText): readonly string[] {
+  return missingGrants([sharesOf([account])], read)
 }

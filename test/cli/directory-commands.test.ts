@@ -1,8 +1,8 @@
-// What status says and exits with, by the resolver's document.
+// What status and explain say and exit with, by the resolver's document.
 import { describe, expect, it } from 'vitest'
-import { status } from '../../src/cli/directory-commands.ts'
+import { explain, status } from '../../src/cli/directory-commands.ts'
 import type { Ask } from '../../src/cli/resolver-client.ts'
-import type { StatusDocument } from '../../src/control/documents.ts'
+import type { ExplainDocument, StatusDocument } from '../../src/control/documents.ts'
 
 const now = Date.UTC(2026, 10, 26)
 
@@ -53,5 +53,34 @@ describe('iamlogin status', () => {
     ['a write is owed', { ...well, owedWrites: [owed] }],
   ])('exits 1 when %s', async (_, document) => {
     expect(await told(document)).toMatchObject({ code: 1 })
+  })
+})
+
+describe('iamlogin explain', () => {
+  const person: ExplainDocument = {
+    name: 'Bob',
+    allowed: true,
+    account: 'bob',
+    isLocal: false,
+    passwd: null,
+    steps: [],
+  }
+  const deploy = { ...person, name: 'deploy', account: 'deploy', isLocal: true }
+
+  it.each([
+    [person, 0, 'Bob can log in here as bob'],
+    [{ ...person, allowed: false }, 1, 'Bob cannot log in here'],
+    [{ ...person, allowed: false, account: null }, 1, 'Bob cannot log in here'],
+    [deploy, 0, 'deploy is a local account that the people above share'],
+    [{ ...deploy, allowed: false }, 1, 'deploy is a local account: no key in IAM opens it'],
+  ])('ends with the verdict %#', async (document, code, verdict) => {
+    const lines: string[] = []
+    const write = (text: string): void => {
+      lines.push(text)
+    }
+    const ask: Ask = (schema) => Promise.resolve(schema.parse(document))
+    const output = { json: false, write, warn: write }
+    expect(await explain(ask, output, document.name)).toBe(code)
+    expect(lines).toEqual([verdict])
   })
 })

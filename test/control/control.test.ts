@@ -15,7 +15,11 @@ const path = join(folder, 'control.sock')
 let control: Control
 beforeAll(async () => {
   // Nothing was read yet: the routes asked here need no more of the resolver.
-  const parts = { store: { current: () => undefined } } as unknown as ControlParts
+  const failed = { code: 'source_unreachable', message: 'no network', hint: 'check the network' }
+  const parts = {
+    store: { current: () => undefined },
+    refresher: { failure: () => failed },
+  } as unknown as ControlParts
   control = await startControl({
     path,
     serving: () => ({ parts, registry: new Registry(), replaced: Promise.resolve() }),
@@ -52,6 +56,21 @@ describe('startControl', () => {
   it('answers 404 for a path that it does not have, however odd', async () => {
     expect((await get('//[')).status).toBe(404)
   })
+
+  it.each(['/users', '/groups', '/keys/alice'])(
+    'says for %s that nothing was read yet, and why, instead of an empty list',
+    async (route) => {
+      const { status, body } = await get(route)
+      expect(status).toBe(409)
+      expect(JSON.parse(body)).toEqual({
+        error: {
+          code: 'not_read',
+          message: 'nothing has been read from the source yet: no network',
+          hint: 'check the network',
+        },
+      })
+    },
+  )
 
   it('takes a name with an encoded % as it is', async () => {
     const { status, body } = await get('/explain/100%25')

@@ -11,8 +11,11 @@ import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/b
 const bob = aUser({ name: 'Bob' })
 const carol = aUser({ name: 'carol' })
 
-function parts(answer: PersonKeys): ControlParts {
-  const clock = aClock()
+function parts(
+  answer: PersonKeys,
+  more: Partial<ControlParts> = {},
+  clock = aClock(),
+): ControlParts {
   const source = aSource([bob, carol], { developers: ['Bob', 'carol'], ops: ['Bob', 'carol'] })
   const rules = someRules({ sharedAccounts: { deploy: ['ops'] } })
   const local = { ...noLocal, users: new Map([['deploy', 1000]]) }
@@ -22,7 +25,15 @@ function parts(answer: PersonKeys): ControlParts {
   const readAt = { wall: clock.now(), monotonic: clock.monotonic(), isSaved: false }
   store.replace({ directory, index, source, rules, local, readAt })
   // Only these parts are asked for keys and explain.
-  return { store, clock, keys: { of: () => Promise.resolve(answer) } } as unknown as ControlParts
+  const keys = { of: () => Promise.resolve(answer) }
+  const rest = { offlineMs: 10_000, requireMfa: false, missingShare: () => [], ...more }
+  return { store, clock, keys, ...rest } as unknown as ControlParts
+}
+
+function keysHere(all: ControlParts, name: string): ReturnType<typeof keysOf> {
+  const current = all.store.current()
+  if (current === undefined) throw new Error('nothing was read')
+  return keysOf(all, current, name)
 }
 
 const key = aKeyOf(bob)
@@ -38,7 +49,7 @@ const away: PersonKeys = { status: 'unavail', reason: 'no network' }
 
 describe('keysOf', () => {
   it.each(['bob', 'Bob', 'AIDABob'])('finds a person by %s', async (name) => {
-    expect(await keysOf(parts(good), name)).toMatchObject({
+    expect(await keysHere(parts(good), name)).toMatchObject({
       user: 'bob',
       keys: [{ fingerprint: key.fingerprint, owner: 'Bob' }],
       refused: [{ id: 'APKA1', type: 'ssh-rsa', reason: 'inactive' }],
@@ -46,12 +57,12 @@ describe('keysOf', () => {
   })
 
   it('lists the keys of all who share an account', async () => {
-    const document = await keysOf(parts(good), 'deploy')
+    const document = await keysHere(parts(good), 'deploy')
     expect(document).toMatchObject({ user: 'deploy', keys: [{ owner: 'Bob' }, { owner: 'carol' }] })
   })
 
   it('knows no keys of others', async () => {
-    expect(await keysOf(parts(good), 'stranger')).toBeUndefined()
+    expect(await keysHere(parts(good), 'stranger')).toBeUndefined()
   })
 })
 
@@ -82,6 +93,44 @@ describe('explainOf', () => {
     expect(stale.steps.at(-1)?.found).toBe('1 valid of 1, the last known ones')
   })
 
+  it.each([
+    [true, true, 'pass', 'an MFA device in the source'],
+    [false, false, 'fail', 'no MFA device in the source'],
+    [undefined, false, 'fail', 'whether there is an MFA device cannot be read'],
+  ] as const)('goes by require_mfa as the door does: %s', async (mfa, allowed, outcome, found) => {
+    const told = await explainOf(parts({ ...good, mfa }, { requireMfa: true }), 'bob')
+    expect(told.allowed).toBe(allowed)
+    expect(told.steps.at(-1)).toEqual({ rule: 'access.require_mfa', outcome, found })
+  })
+
+  it('lets nobody in once source.offline is over, as the door does', async () => {
+    const clock = aClock()
+    const late = parts(good, {}, clock)
+    await clock.advance(11_000)
+    const told = await explainOf(late, 'bob')
+    expect(told.allowed).toBe(false)
+    expect(told.steps.at(-1)).toEqual({
+      rule: 'source.offline',
+      outcome: 'fail',
+      found: 'the source was read 11 s ago, which is longer than source.offline',
+    })
+  })
+
+  it('says which shared accounts are open to a person', async () => {
+    expect((await explainOf(parts(good), 'bob')).steps).toContainEqual({
+      rule: 'access.shared_accounts',
+      outcome: 'info',
+      found: 'a valid key of theirs also opens deploy',
+    })
+  })
+
+  it('says of a shared account what root’s list lacks: nobody comes in without it', async () => {
+    const sentence = 'the list does not have deploy'
+    const told = await explainOf(parts(good, { missingShare: () => [sentence] }), 'deploy')
+    expect(told).toMatchObject({ allowed: false, account: 'deploy', isLocal: true })
+    expect(told.steps.at(-1)).toEqual({ rule: "root's list", outcome: 'fail', found: sentence })
+  })
+
   it('asks for no keys of nobody, and says how old the directory is', async () => {
     const told = await explainOf(parts(good), 'stranger')
     expect(told).toMatchObject({ allowed: false, account: null })
@@ -89,6 +138,7 @@ describe('explainOf', () => {
     expect(await explainOf(parts(good), 'deploy')).toMatchObject({
       allowed: true,
       account: 'deploy',
+      isLocal: true,
     })
   })
 })

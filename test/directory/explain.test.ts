@@ -47,6 +47,7 @@ describe('explainName', () => {
       allowed: false,
       account: undefined,
       person: undefined,
+      isLocal: false,
       steps: [
         {
           rule: 'known to the source',
@@ -128,6 +129,7 @@ describe('explainName', () => {
   })
 
   describe('of a local account', () => {
+    const isLocal = "is in /etc/passwd: its own ways in are this host's, not IAM's"
     const alice = aUser({ name: 'alice' })
     const local = {
       users: new Map([
@@ -152,29 +154,36 @@ describe('explainName', () => {
         person: undefined,
       })
       expect(rows(explainHere('deploy'))).toEqual([
-        'info local account: "deploy" is in /etc/passwd',
-        'pass access.shared_accounts: open to alice',
+        `info local account: "deploy" ${isLocal}`,
+        'pass access.shared_accounts: open, with a valid key of theirs, to alice',
       ])
       expect(explainHere('empty')).toMatchObject({ allowed: false, account: 'empty' })
       expect(rows(explainHere('empty'))[1]).toBe(
-        'fail access.shared_accounts: nobody is in its groups',
+        'fail access.shared_accounts: its groups have no members',
       )
     })
 
     it('says so before it tells of a person of that name', () => {
       const told = explainHere('alice')
       expect(told).toMatchObject({ allowed: false, person: alice })
-      expect(rows(told)[0]).toBe('info local account: "alice" is in /etc/passwd')
-      expect(rows(told).at(-1)).toBe(
+      expect(rows(told)[0]).toBe(`info local account: "alice" ${isLocal}`)
+      expect(rows(told).at(-2)).toBe(
         'fail name-local: "alice" is in /etc/passwd, which is never shadowed',
+      )
+    })
+
+    it('names those that a person may share, also where the person is refused here', () => {
+      expect(rows(explainHere('AIDAalice')).at(-1)).toBe(
+        'info access.shared_accounts: a valid key of theirs also opens deploy',
       )
     })
 
     it('is nobody of ours where nobody shares it', () => {
       const told = explainHere('root')
-      expect(told).toMatchObject({ allowed: false, account: 'root', person: undefined })
+      expect(told).toMatchObject({ allowed: false, account: 'root', isLocal: true })
+      expect(told.person).toBeUndefined()
       expect(rows(told)).toEqual([
-        'info local account: "root" is in /etc/passwd',
+        `info local account: "root" ${isLocal}`,
         'fail known to the source: no user "root" in the groups that were read (developers)',
       ])
     })

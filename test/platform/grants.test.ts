@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { grantsOf, missingGrants } from '../../src/platform/grants.ts'
+import { grantsOf, missingGrants, missingShare } from '../../src/platform/grants.ts'
 
 const ids = { min: 1_879_048_192, max: 2_147_352_575 }
 const grants = grantsOf({
@@ -55,5 +55,15 @@ describe('missingGrants', () => {
     const [first] = grantsOf({ ids, home: '/home/%u', localGroups: ['docker'], sharedAccounts: {} })
     const absent = first === undefined ? [] : [{ ...first, path: '/nonexistent/list' }]
     expect(missingGrants(absent)).toHaveLength(1)
+  })
+})
+
+describe('missingShare', () => {
+  it('says which account root’s list lacks', () => {
+    const read = (): string => '# by hand\ndeploy\n'
+    expect(missingShare('deploy', read)).toEqual([])
+    expect(missingShare('admin', read)).toEqual([
+      'access.shared_accounts names admin, which /etc/iamlogin/root.d/shared-accounts does not list: as root, run iamlogin config grants --write',
+    ])
   })
 })
