@@ -293,6 +293,10 @@ export function createResolver(deps: ResolverDeps): Resolver {
           : ageOf(clock, current.readAt) / 1000
       },
       groupsUnread: () => refresher.unread().length,
+      overridesUnread: () => {
+        const { keptIds, unknownIds } = store.current()?.source.unreadOverrides ?? {}
+        return (keptIds?.length ?? 0) + (unknownIds?.length ?? 0)
+      },
       keysCached: () => keys.stats().cached,
       keyProblems: () => keys.problems().length,
       keysDoubted: () => keys.stats().doubted,

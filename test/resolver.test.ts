@@ -10,6 +10,7 @@ import type { z } from 'zod'
 import type { AuditEvent } from '../src/audit/event.ts'
 import { loadConfig } from '../src/config/load.ts'
 import {
+  explainDocument,
   keysDocument,
   refreshDocument,
   statusDocument,
@@ -292,6 +293,34 @@ describe('a permission that is missing', () => {
         hint: expect.stringContaining('iam:ListUserTags') as string,
       },
     ])
+    await expectAliceStays()
+  })
+
+  it('for everyone’s tags stops no removal, keeps each uid, and names who waits for it', async () => {
+    server.addUser('carol', ['developers'])
+    server.tagUser('carol', 'iamlogin:uid', '1900000000')
+    await startWithAlice('groups = ["developers"]\n[accounts]\ntags = true')
+    server.setFault('ListUserTags', 'denied')
+    server.removeFromGroup('bob', 'developers')
+    server.addUser('dave', ['developers'])
+    expect(await refresh()).toMatchObject({ refreshed: true })
+    const { users } = await ask(usersDocument, '/users')
+    expect(users.find(({ name }) => name === 'carol')?.uid).toBe(1_900_000_000)
+    expect(await names()).toEqual(['alice', 'carol'])
+    expect((await status()).source).toMatchObject({
+      state: 'partial',
+      unreadOverrides: {
+        kept: 2,
+        leftOut: 1,
+        hint: expect.stringContaining('allow iam:ListUserTags') as string,
+      },
+    })
+    const { steps } = await ask(explainDocument, '/explain/dave')
+    expect(steps.at(-1)).toMatchObject({ rule: 'tags-unread', outcome: 'fail' })
+    server.setFault('ListUserTags')
+    await refresh()
+    expect(await names()).toEqual(['alice', 'carol', 'dave'])
+    expect((await status()).source).toMatchObject({ state: 'ok', unreadOverrides: null })
     await expectAliceStays()
   })
 })

@@ -36,6 +36,15 @@ function owedLines(owed: readonly OwedWriteDocument[], now: number): readonly st
   ])
 }
 
+function overrideLines({ unreadOverrides }: StatusDocument['source']): readonly string[] {
+  if (unreadOverrides === null) return []
+  const { message, hint, kept, leftOut } = unreadOverrides
+  return [
+    `           ${message}: what was read last stays for ${kept}, no account before they are read for ${leftOut}`,
+    `           hint: ${hint}`,
+  ]
+}
+
 function statusText(status: StatusDocument, now: number): string {
   const { source, directory, keys, misses } = status
   const asked = keys.hits + keys.misses
@@ -50,6 +59,7 @@ function statusText(status: StatusDocument, now: number): string {
       `           ${message}: ${isAbsent ? 'it has no members' : lastReadAt === null ? 'no members of it are known' : `its members of ${ago(lastReadAt, now)} stay`}`,
       `           hint: ${hint}`,
     ]),
+    ...overrideLines(source),
     `directory  ${directory.users} users, ${directory.groups} groups, read ${ago(directory.readAt, now)}${directory.stale ? ' (stale)' : ''}`,
     `keys       ${keys.cached} people cached, ${asked === 0 ? 'not asked yet' : `${Math.round((100 * keys.hits) / asked)} % hits`}`,
     ...keys.problems.flatMap(({ message, hint, since }) => [

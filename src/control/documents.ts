@@ -32,7 +32,7 @@ export const statusDocument = z.object({
   startedAt: z.number(),
   source: z.object({
     kind: z.string(),
-    /** `partial`: some groups, or some of people's keys, cannot be read. */
+    /** `partial`: some groups, or some of people's keys or tags, cannot be read. */
     state: z.enum(['starting', 'ok', 'partial', 'failing']),
     lastError: failure.nullable(),
     /** Configured groups that could not be read while others were. */
@@ -48,6 +48,18 @@ export const statusDocument = z.object({
         lastReadAt: z.number().nullable(),
       }),
     ),
+    /** Why people's tags for accounts.tags could not be read; null where all were. */
+    unreadOverrides: z
+      .object({
+        code: z.string(),
+        message: z.string(),
+        hint: z.string(),
+        /** People who keep what an earlier read told of them. */
+        kept: z.number(),
+        /** People of whom nothing was ever read, and who have no account here for that. */
+        leftOut: z.number(),
+      })
+      .nullable(),
     apiCalls: z.record(z.string(), z.number()),
   }),
   directory: z.object({

@@ -45,7 +45,15 @@ export type ControlParts = {
 function stateOf({ refresher, store, keys }: ControlParts): StatusDocument['source']['state'] {
   if (refresher.failure() !== undefined) return 'failing'
   if (store.current() === undefined) return 'starting'
-  return refresher.unread().length + keys.problems().length === 0 ? 'ok' : 'partial'
+  const isWhole =
+    refresher.unread().length + keys.problems().length === 0 && unreadOverrides(store) === null
+  return isWhole ? 'ok' : 'partial'
+}
+
+function unreadOverrides(store: Store): StatusDocument['source']['unreadOverrides'] {
+  const { reason, keptIds, unknownIds } = store.current()?.source.unreadOverrides ?? {}
+  if (reason === undefined) return null
+  return { ...reason, kept: keptIds?.length ?? 0, leftOut: unknownIds?.length ?? 0 }
 }
 
 /** GET /status */
@@ -63,6 +71,7 @@ export function statusOf(parts: ControlParts): StatusDocument {
       unreadGroups: parts.refresher
         .unread()
         .map((group) => ({ ...group, lastReadAt: group.lastReadAt ?? null })),
+      unreadOverrides: unreadOverrides(parts.store),
       apiCalls: parts.source.calls(),
     },
     directory: {

@@ -170,7 +170,24 @@ function* nameAll(
   return { users: namedUsers, groups: namedGroups, taken }
 }
 
+/** Why a person has no account whose overrides were never read; undefined where they were. */
+function unreadRefusal(source: SourceDirectory): (user: SourceUser) => Refusal | undefined {
+  const { unknownIds, reason } = source.unreadOverrides ?? { unknownIds: [] }
+  const unknown = new Set(unknownIds)
+  const why = reason?.message ?? 'IAM did not have that name any more: the next refresh tells'
+  return (user) =>
+    unknown.has(user.id)
+      ? refuse(
+          user,
+          'user',
+          'tags-unread',
+          `its tags, which may say its uid and home, were never read (${why})`,
+        )
+      : undefined
+}
+
 type Making = {
+  readonly unread: ReturnType<typeof unreadRefusal>
   readonly rules: DirectoryRules
   readonly local: HostAccounts
   readonly taken: Names['taken']
@@ -206,6 +223,8 @@ function makeAccount(
   context: Making,
 ): Account | Refusal {
   const { rules, local, taken, space, homes, notices } = context
+  const unread = context.unread(user)
+  if (unread !== undefined) return unread
   const wanted = user.overrides?.uid
   if (wanted !== undefined && !inRange(wanted, rules.ids))
     return refuse(
@@ -331,7 +350,9 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
     const component = part(word)
     return localHomes.has(component) || isLocalName(local, component)
   })
-  const making = { rules, local, taken: names.taken, space, homes, localHomes, refused, notices }
+  const unread = unreadRefusal(source)
+  const naming = { rules, local, taken: names.taken }
+  const making = { ...naming, unread, space, homes, localHomes, refused, notices }
   const accounts = yield* makeAccounts(names.users, making)
 
   const nameById = new Map<string, string>()

@@ -7,6 +7,7 @@ import type {
   SourceGroup,
   SourceUser,
   UnreadGroup,
+  UnreadOverrides,
 } from './types.ts'
 
 export type DirectoryDiff = {
@@ -96,13 +97,22 @@ function sameUnread(a: UnreadGroup, b: UnreadGroup): boolean {
   )
 }
 
+const isSameId = (x: string, y: string): boolean => x === y
+const allRead: UnreadOverrides = { keptIds: [], unknownIds: [] }
+
+function* sameOverrides(a = allRead, b = allRead): Steps<boolean> {
+  if (a.reason?.code !== b.reason?.code) return false
+  if (!(yield* sameRecords(a.keptIds, b.keptIds, isSameId))) return false
+  return yield* sameRecords(a.unknownIds, b.unknownIds, isSameId)
+}
+
 /** Whether two reads gave the same records in the same order. */
 export function* sameSourceSteps(a: SourceDirectory, b: SourceDirectory): Steps<boolean> {
   if (a.complete !== b.complete) return false
   if (!(yield* sameRecords(a.users, b.users, sameUser))) return false
   if (!(yield* sameRecords(a.groups, b.groups, sameGroup))) return false
   if (!(yield* sameRecords(a.unread ?? [], b.unread ?? [], sameUnread))) return false
-  const isSameId = (x: string, y: string): boolean => x === y
+  if (!(yield* sameOverrides(a.unreadOverrides, b.unreadOverrides))) return false
   if (!(yield* sameRecords(a.keptUserIds ?? [], b.keptUserIds ?? [], isSameId))) return false
   for (const [at, { memberIds }] of a.groups.entries())
     if (!(yield* sameRecords(memberIds, b.groups[at]?.memberIds ?? [], isSameId))) return false

@@ -62,6 +62,19 @@ export type UnreadGroup = {
   readonly lastReadAt?: number
 }
 
+/** People whose overrides were asked for and could not be read. */
+export type UnreadOverrides = {
+  /**
+   * Why, of the first of them; code, message and hint are SourceError's. Undefined where each of them was
+   * only renamed or deleted while the source was read, which the next read tells.
+   */
+  readonly reason?: { readonly code: string; readonly message: string; readonly hint: string }
+  /** Ids of those in `users` who keep what an earlier read told of the same id (overrides.ts). */
+  readonly keptIds: readonly string[]
+  /** Ids of those in `users` of whom none were ever read: their uid and home are not known. */
+  readonly unknownIds: readonly string[]
+}
+
 /** Everything that one read of a source gave. */
 export type SourceDirectory = {
   readonly users: readonly SourceUser[]
@@ -72,6 +85,7 @@ export type SourceDirectory = {
   readonly unread?: readonly UnreadGroup[]
   /** Ids of those in `users` whom only an earlier read told of. */
   readonly keptUserIds?: readonly string[]
+  readonly unreadOverrides?: UnreadOverrides
 }
 
 /** A key as the source stores it; not yet validated. */
@@ -170,6 +184,7 @@ export type Refusal = {
     | 'id-clash'
     | 'id-out-of-range'
     | 'not-in-groups'
+    | 'tags-unread'
   /** One sentence for people. */
   readonly reason: string
   /** Id of the record that has what this one wanted. */

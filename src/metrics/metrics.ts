@@ -13,6 +13,7 @@ export type Gauges = Readonly<
     | 'groups'
     | 'directoryAgeSeconds'
     | 'groupsUnread'
+    | 'overridesUnread'
     | 'keysCached'
     | 'keyProblems'
     | 'keysDoubted'
@@ -31,6 +32,10 @@ const gaugeHelp: Readonly<Record<keyof Gauges, readonly [string, string]>> = {
   groupsUnread: [
     'iamlogin_groups_unread',
     'Configured groups that the last read of the source could not read, while it read others',
+  ],
+  overridesUnread: [
+    'iamlogin_overrides_unread',
+    'People whose tags for accounts.tags the last read of the source could not read',
   ],
   keysCached: ['iamlogin_keys_cached', 'People whose keys are cached'],
   keyProblems: [

@@ -1,7 +1,7 @@
 // A name that the directory does not have: a person created a second ago, or a stranger's guess.
 // One read of the source answers all who wait; a token bucket bounds what guesses may cost.
 import { LRUCache } from 'lru-cache'
-import { isPossibleName, isReservedName, systemOwner } from '../directory/username.ts'
+import { isPossibleName, isReservedName, linuxName, systemOwner } from '../directory/username.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Refresher } from './refresh.ts'
@@ -79,6 +79,18 @@ export function createMissResolver(deps: MissDeps): MissResolver {
   const mayAskAgain = (): boolean =>
     bucket.left() >= Math.max(bucket.size / 2, refresher.lastCost())
 
+  /** Somebody is to have the name, and has no account only because their tags were never read. */
+  const isLeftOut = (name: string): boolean => {
+    const now = store.current()
+    return (
+      now?.directory.refused.some((each) => {
+        if (each.code !== 'tags-unread') return false
+        const mapped = linuxName(each.name, now.rules)
+        return mapped.ok && mapped.name === name
+      }) ?? false
+    )
+  }
+
   return {
     isKnownMiss: (name, isPrivileged) => {
       if (!isPossibleName(name) || isReservedName(name)) return true
@@ -100,6 +112,7 @@ export function createMissResolver(deps: MissDeps): MissResolver {
       const { unread = [] } = store.current()?.source ?? {}
       if (unread.some(({ isAbsent, lastReadAt }) => !isAbsent && lastReadAt === undefined))
         return 'unknown'
+      if (isLeftOut(name)) return 'unknown'
       misses.set(name, true)
       return 'absent'
     },

@@ -6,6 +6,7 @@ import { buildSteps } from '../directory/build.ts'
 import { diffSteps, sameSourceSteps } from '../directory/diff.ts'
 import { keepHomesSteps } from '../directory/homes.ts'
 import { indexSteps } from '../directory/lookup.ts'
+import { keepOverridesSteps } from '../directory/overrides.ts'
 import { confirms, lossSteps, type Loss } from '../directory/sanity.ts'
 import type {
   Directory,
@@ -30,6 +31,7 @@ import {
 } from './schedule.ts'
 import type { SavedDirectory } from './state.ts'
 import type { Current, Store } from './store.ts'
+import { createOverridesTeller } from './unread-overrides.ts'
 import { createUnreadGroups } from './unread.ts'
 
 export type Failure = {
@@ -118,6 +120,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
   const { source, store, clock, log } = deps
   const stopper = new AbortController()
   const unread = createUnreadGroups({ clock, log, audit: deps.audit, offlineMs: deps.offlineMs })
+  const tellOverrides = createOverridesTeller({ clock, log, audit: deps.audit })
   const timing: ScheduleRules = {
     refreshMs: deps.refreshMs,
     longestBackOffMs,
@@ -302,15 +305,18 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       const rules = await deps.rules(signal)
       const asked = queriedGroups(rules)
       const told = await source.fetchDirectory({ groups: asked }, signal)
-      const fetched = await deps.work(unread.merge(told, store.current()?.source))
+      const last = store.current()?.source
+      const merged = await deps.work(unread.merge(told, last))
+      const fetched = await deps.work(keepOverridesSteps(merged, last))
       cost = Math.max(1, countCalls() - callsBefore)
       await believe(fetched, { asked, confirm })
       stopper.signal.throwIfAborted()
       await inTurn(async () => {
-        const before = store.current()?.directory
+        const before = store.current()
         await adopt(fetched, rules, startedAt)
         unread.believed(fetched, startedAt)
-        deps.onRead(before)
+        tellOverrides(before?.source, fetched)
+        deps.onRead(before?.directory)
       })
       if (failure !== undefined) {
         const { code } = failure

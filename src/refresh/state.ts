@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Steps } from '../directory/steps.ts'
-import type { Pins, SourceDirectory } from '../directory/types.ts'
+import type { Pins, SourceDirectory, UnreadOverrides } from '../directory/types.ts'
 import { FormatError } from '../errors.ts'
 import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -58,6 +58,15 @@ const stateSchema = z.object({
       )
       .exactOptional(),
     keptUserIds: z.array(z.string()).exactOptional(),
+    unreadOverrides: z
+      .object({
+        reason: z
+          .object({ code: z.string(), message: z.string(), hint: z.string() })
+          .exactOptional(),
+        keptIds: z.array(z.string()),
+        unknownIds: z.array(z.string()),
+      })
+      .exactOptional(),
   }),
 })
 
@@ -106,6 +115,11 @@ function* pinSteps(pins: Readonly<Record<string, number>>): Steps<string> {
   return `{${parts.join(',')}}`
 }
 
+function* overrideSteps({ reason, keptIds, unknownIds }: UnreadOverrides): Steps<string> {
+  const why = reason === undefined ? '' : `"reason":${JSON.stringify(reason)},`
+  return `{${why}"keptIds":${yield* listSteps(keptIds)},"unknownIds":${yield* listSteps(unknownIds)}}`
+}
+
 /** What is saved as JSON, in steps: at 50,000 users it is 10 MB. */
 export function* stateSteps({ readAt, pins, source }: SavedDirectory, origin = ''): Steps<string> {
   const uids = yield* pinSteps(pins.uids)
@@ -116,7 +130,11 @@ export function* stateSteps({ readAt, pins, source }: SavedDirectory, origin = '
   const unread = source.unread === undefined ? '' : `,"unread":${JSON.stringify(source.unread)}`
   const kept =
     source.keptUserIds === undefined ? '' : `,"keptUserIds":${yield* listSteps(source.keptUserIds)}`
-  return `{"version":1,"origin":${JSON.stringify(origin)},"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}${homes}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}${unread}${kept}}}`
+  const overrides =
+    source.unreadOverrides === undefined
+      ? ''
+      : `,"unreadOverrides":${yield* overrideSteps(source.unreadOverrides)}`
+  return `{"version":1,"origin":${JSON.stringify(origin)},"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}${homes}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}${unread}${kept}${overrides}}}`
 }
 
 /** Who exists by a saved directory, and who is in which group. */

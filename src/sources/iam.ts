@@ -6,7 +6,13 @@ import {
   type IAMClient,
   type User,
 } from '@aws-sdk/client-iam'
-import type { SourceDirectory, SourceGroup, SourceUser, UnreadGroup } from '../directory/types.ts'
+import type {
+  SourceDirectory,
+  SourceGroup,
+  SourceUser,
+  UnreadGroup,
+  UnreadOverrides,
+} from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import { createIamClient, type IamClientOptions } from './iam-client.ts'
 import {
@@ -18,7 +24,7 @@ import {
 } from './iam-credentials.ts'
 import { isNoSuchEntity, toSourceError, unknownGroup } from './iam-errors.ts'
 import { pagesOf } from './pages.ts'
-import { isOfOneGroup, unreadGroup } from './unread.ts'
+import { isOfOne, unreadGroup } from './unread.ts'
 import type { Source } from './source.ts'
 
 export type IamSourceOptions = IamClientOptions & {
@@ -134,7 +140,7 @@ async function readGroups(
     try {
       return await (name === '*' ? readEveryone(client, signal) : readGroup(client, name, signal))
     } catch (error) {
-      if (signal.aborted || !(error instanceof SourceError) || !isOfOneGroup(error)) throw error
+      if (signal.aborted || !(error instanceof SourceError) || !isOfOne(error)) throw error
       errors.push(error)
       unread.push(unreadGroup(name, error))
       return undefined
@@ -153,15 +159,48 @@ async function readGroups(
   }
 }
 
+/** Those in `users` whose tags failed, in the order of `users`: two reads can be compared. */
+function unreadOverrides(
+  users: readonly SourceUser[],
+  errors: ReadonlyMap<string, SourceError>,
+): { readonly unreadOverrides?: UnreadOverrides } {
+  if (errors.size === 0) return {}
+  const unknownIds = users.flatMap(({ id }) => (errors.has(id) ? [id] : []))
+  // A name that IAM has not any more is no outage: the next read tells what became of the person.
+  const first = unknownIds
+    .flatMap((id) => errors.get(id) ?? [])
+    .find(({ code }) => code !== 'source_unknown_user')
+  const reason =
+    first === undefined
+      ? {}
+      : { reason: { code: first.code, message: first.message, hint: first.hint } }
+  return { unreadOverrides: { keptIds: [], unknownIds, ...reason } }
+}
+
+/** The directory with everyone's overrides: one person's that fail are in `unreadOverrides`. */
+async function readOverrides(
+  client: IAMClient,
+  directory: SourceDirectory,
+  signal: AbortSignal,
+): Promise<SourceDirectory> {
+  const errors = new Map<string, SourceError>()
+  const users = await mapLimited(directory.users, async (user): Promise<SourceUser> => {
+    try {
+      return { ...user, overrides: overridesFromTags(await readTags(client, user, signal)) }
+    } catch (error) {
+      if (signal.aborted || !(error instanceof SourceError) || !isOfOne(error)) throw error
+      errors.set(user.id, error)
+      return user
+    }
+  })
+  return { ...directory, users, ...unreadOverrides(users, errors) }
+}
+
 /** Makes the IAM source. Reads nothing yet. */
 export function createIamSource(options: IamSourceOptions): Source {
   const calls: Record<string, number> = {}
   const client = createIamClient(options, (operation) => {
     calls[operation] = (calls[operation] ?? 0) + 1
-  })
-  const withOverrides = async (user: SourceUser, signal: AbortSignal): Promise<SourceUser> => ({
-    ...user,
-    overrides: overridesFromTags(await readTags(client, user, signal)),
   })
   return {
     kind: 'iam',
@@ -172,9 +211,7 @@ export function createIamSource(options: IamSourceOptions): Source {
     },
     fetchDirectory: async ({ groups }, signal) => {
       const directory = await readGroups(client, groups, signal)
-      if (!options.userTags) return directory
-      const users = await mapLimited(directory.users, (user) => withOverrides(user, signal))
-      return { ...directory, users }
+      return options.userTags ? readOverrides(client, directory, signal) : directory
     },
     identify: (user, signal) => identify(client, user, signal),
     fetchCredentials: (user, signal) =>

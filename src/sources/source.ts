@@ -15,7 +15,7 @@ export type Source = {
   readonly kind: SourceKind
   /**
    * Reads the whole directory for the groups asked, every page. Of a group, all or nothing: one
-   * that cannot be read is in `unread`.
+   * that cannot be read is in `unread`, a person whose overrides cannot be read in `unreadOverrides`.
    * @throws {SourceError} when no group can be read
    */
   readonly fetchDirectory: (query: DirectoryQuery, signal: AbortSignal) => Promise<SourceDirectory>

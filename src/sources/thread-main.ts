@@ -28,7 +28,7 @@ function* parts<T>(items: readonly T[]): Generator<readonly T[]> {
 
 function sendDirectory(
   id: number,
-  { users, groups, complete, unread = [] }: SourceDirectory,
+  { users, groups, complete, unread = [], unreadOverrides }: SourceDirectory,
 ): void {
   for (const part of parts(users)) say(id, { kind: 'users', users: part })
   for (const part of parts(groups))
@@ -36,7 +36,8 @@ function sendDirectory(
   for (const group of groups)
     for (const memberIds of parts(group.memberIds))
       say(id, { kind: 'members', groupId: group.id, memberIds })
-  say(id, { kind: 'done', complete, unread })
+  const overrides = unreadOverrides === undefined ? {} : { unreadOverrides }
+  say(id, { kind: 'done', complete, unread, ...overrides })
 }
 
 async function fetchDirectory({ id, query }: ToThread): Promise<void> {

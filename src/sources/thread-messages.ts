@@ -1,6 +1,6 @@
 // What passes between the resolver's thread and the one that reads the source. Lists come in parts:
 // taking one over must not hold up a lookup.
-import type { SourceGroup, SourceUser, UnreadGroup } from '../directory/types.ts'
+import type { SourceGroup, SourceUser, UnreadGroup, UnreadOverrides } from '../directory/types.ts'
 import type { SourceError } from '../errors.ts'
 import type { DirectoryQuery } from './source.ts'
 
@@ -15,6 +15,7 @@ export type FromThread = { readonly id: number } & (
       readonly kind: 'done'
       readonly complete: boolean
       readonly unread: readonly UnreadGroup[]
+      readonly unreadOverrides?: UnreadOverrides
     }
   | {
       readonly kind: 'failed'

@@ -73,6 +73,9 @@ export function createThreadedSource(config: Config, direct: Source): Source {
           groups: [...read.groups.values()],
           complete: message.complete,
           ...(message.unread.length === 0 ? {} : { unread: message.unread }),
+          ...(message.unreadOverrides === undefined
+            ? {}
+            : { unreadOverrides: message.unreadOverrides }),
         })
         return
       case 'failed': {

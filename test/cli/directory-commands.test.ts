@@ -9,7 +9,14 @@ const now = Date.UTC(2026, 10, 26)
 const well: StatusDocument = {
   version: '0.0.0',
   startedAt: now,
-  source: { kind: 'iam', state: 'ok', lastError: null, unreadGroups: [], apiCalls: {} },
+  source: {
+    kind: 'iam',
+    state: 'ok',
+    lastError: null,
+    unreadGroups: [],
+    unreadOverrides: null,
+    apiCalls: {},
+  },
   directory: {
     users: 1,
     groups: 1,

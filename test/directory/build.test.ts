@@ -323,6 +323,42 @@ describe('buildDirectory', () => {
     })
   })
 
+  it('makes no account of a person whose tags were never read, and keeps their name and id', () => {
+    const [older, younger] = [
+      aUser({ name: 'alice', createdAt: 1 }),
+      aUser({ name: 'Alice', createdAt: 2 }),
+    ]
+    const reason = { code: 'source_denied', message: 'reading the tags: denied', hint: 'h' }
+    const source = {
+      ...aSource([older, younger]),
+      unreadOverrides: { reason, keptIds: [], unknownIds: [older.id] },
+    }
+    const rules = someRules({ sharedAccounts: { deploy: ['developers'] } })
+    const uid = build([older]).accounts[0]?.passwd.uid
+    const taker = aUser({ name: 'mallory', overrides: { uid: uid ?? 0 } })
+    const directory = buildDirectory({
+      source: {
+        ...source,
+        users: [...source.users, taker],
+        groups: aSource([older, younger, taker]).groups,
+      },
+      rules,
+      local: noLocal,
+      pins: noPins,
+    })
+    expect(directory.accounts).toEqual([])
+    expect(directory.refused.map(({ name, code }) => [name, code]).toSorted()).toEqual([
+      ['Alice', 'name-clash'],
+      ['alice', 'tags-unread'],
+      ['mallory', 'id-clash'],
+    ])
+    expect(directory.refused.find(({ code }) => code === 'tags-unread')?.reason).toContain(
+      reason.message,
+    )
+    // The uid of their own plays no part there.
+    expect(directory.shared['deploy']).toContain(older)
+  })
+
   it('takes a uid of the source when it is in the range, and tells when it is not', () => {
     const { accounts, refused } = build([
       aUser({

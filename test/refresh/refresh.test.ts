@@ -536,6 +536,80 @@ describe('what is logged of a failing source', () => {
   })
 })
 
+describe('overrides that cannot be read', () => {
+  const uid = 1_900_000_000
+  const alice = aUser({ name: 'alice', overrides: { uid } })
+  const bare = aUser({ name: 'alice' })
+  const [bob, dave] = [aUser({ name: 'bob', overrides: {} }), aUser({ name: 'dave' })]
+  const reason = { code: 'source_denied', message: 'reading the tags of alice: denied', hint: 'h' }
+  const partly = (
+    users: readonly SourceUser[],
+    unread: readonly SourceUser[],
+    why: { readonly reason?: typeof reason } = { reason },
+  ): SourceDirectory => ({
+    ...aSource(users),
+    unreadOverrides: { ...why, keptIds: [], unknownIds: unread.map(({ id }) => id) },
+  })
+  const start = async (first: SourceDirectory) => {
+    const resolver = aResolver(first)
+    await resolver.refresher.start()
+    const uidOf = (name: string) => resolver.store.current()?.index.accountByName(name)?.passwd.uid
+    const warnings = () => resolver.lines.filter(({ level }) => level === 'warn')
+    const told = () => resolver.events.map(({ action }) => action)
+    return { ...resolver, uidOf, warnings, told }
+  }
+
+  it('stay as they were, while others come and go, and are told once', async () => {
+    const { refresher, state, names, uidOf, warnings, told } = await start(aSource([alice, bob]))
+    state.directory = partly([bare], [bare])
+    expect(await refresher.readNow()).toEqual({ ok: true })
+    await refresher.readNow()
+    expect(names()).toEqual(['alice'])
+    expect(uidOf('alice')).toBe(uid)
+    expect(warnings()).toMatchObject([
+      {
+        fields: { code: 'source_denied', hint: 'h' },
+        message: 'reading the tags of alice: denied: what was read last stays for 1',
+      },
+    ])
+    state.directory = aSource([alice])
+    await refresher.readNow()
+    expect(told().filter((action) => action.startsWith('source'))).toEqual([
+      'source-failing',
+      'source-recovered',
+    ])
+  })
+
+  it('give a person who is new no account, also after a restart, until they are read', async () => {
+    const first = await start(aSource([alice]))
+    first.state.directory = partly([alice, dave], [dave])
+    await first.refresher.readNow()
+    expect(first.names()).toEqual(['alice'])
+    expect(first.warnings().at(-1)?.message).toContain('no account before they are read for dave')
+    expect(await first.misses.ask('dave')).toBe('unknown')
+    expect(await first.misses.ask('stranger')).toBe('absent')
+    const second = aResolver(partly([bare, dave], [bare, dave]))
+    const saved = first.saved.at(-1)
+    if (saved === undefined) throw new Error('nothing was saved')
+    await second.refresher.restore(saved)
+    expect(second.names()).toEqual(['alice'])
+    await second.refresher.readNow()
+    expect(second.names()).toEqual(['alice'])
+    expect(second.store.current()?.index.accountByName('alice')?.passwd.uid).toBe(uid)
+    second.state.directory = aSource([alice, { ...dave, overrides: { uid: uid + 1 } }])
+    await second.refresher.readNow()
+    expect(second.store.current()?.index.accountByName('dave')?.passwd.uid).toBe(uid + 1)
+  })
+
+  it('are not told of where a user was only renamed or deleted amid the read', async () => {
+    const { refresher, state, names, warnings, told } = await start(aSource([alice]))
+    state.directory = partly([bare, dave], [bare, dave], {})
+    expect(await refresher.readNow()).toEqual({ ok: true })
+    expect(names()).toEqual(['alice'])
+    expect([...warnings(), ...told()]).toEqual([])
+  })
+})
+
 describe('createMissResolver', () => {
   it('finds a user who was created a moment ago', async () => {
     const { refresher, misses, state } = aResolver(aSource(everyone))

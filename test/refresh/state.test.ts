@@ -82,7 +82,9 @@ describe('state files', () => {
   const people = [{ id: alice.id, fetchedAt: 5, credentials: { keys: [key, off], mfa: true } }]
 
   it('come back as they were saved, and by another source the given ids alone', async () => {
-    const saved = { readAt: 7, pins, source: aSource([alice]) }
+    const reason = { code: 'source_denied', message: 'm', hint: 'h' }
+    const unreadOverrides = { reason, keptIds: [alice.id], unknownIds: [bob.id] }
+    const saved = { readAt: 7, pins, source: { ...aSource([alice, bob]), unreadOverrides } }
     await stateOf('iam').save(saved)
     await keysOf('iam').save(() => people)
     expect(await stateOf('iam').load()).toEqual({ pins, saved })

@@ -1,5 +1,6 @@
 // The IAM source over the real SDK: what it costs, and what it says when AWS says no.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { SourceUser } from '../../src/directory/types.ts'
 import { toSourceError } from '../../src/sources/iam-errors.ts'
 import { createIamSource } from '../../src/sources/iam.ts'
 import type { Source } from '../../src/sources/source.ts'
@@ -70,6 +71,59 @@ describe('calls', () => {
       ListMFADevices: 1,
     })
     await full.close()
+  })
+})
+
+describe('overrides', () => {
+  const ids = (users: readonly SourceUser[], ...names: readonly string[]) =>
+    users.filter(({ name }) => names.includes(name)).map(({ id }) => id)
+  let tagged: Source
+  beforeEach(() => {
+    tagged = make({ userTags: true })
+    server.addUser('bob', ['developers'])
+    server.addUser('carol', ['developers'])
+    server.tagUser('bob', 'iamlogin:uid', '1900000000')
+  })
+  afterEach(() => tagged.close())
+
+  it('are believed one by one: a denied one is told, with what to allow', async () => {
+    server.setFault('ListUserTags carol', 'denied')
+    const { users, unreadOverrides } = await read(tagged, 'developers')
+    expect(users.map(({ name, overrides }) => [name, overrides])).toEqual([
+      ['alice', {}],
+      ['bob', { uid: 1_900_000_000 }],
+      ['carol', undefined],
+    ])
+    expect(unreadOverrides).toEqual({
+      reason: {
+        code: 'source_denied',
+        message: expect.stringMatching(
+          /^reading the tags of carol: access denied: iam:ListUserTags on user carol/,
+        ) as string,
+        hint: expect.stringContaining('allow iam:ListUserTags') as string,
+      },
+      keptIds: [],
+      unknownIds: ids(users, 'carol'),
+    })
+  })
+
+  it('fail no read when all are denied', async () => {
+    server.setFault('ListUserTags', 'denied')
+    const { users, unreadOverrides } = await read(tagged, 'developers')
+    expect(unreadOverrides?.unknownIds).toEqual(users.map(({ id }) => id))
+  })
+
+  it('of a user who is gone amid the read are no outage', async () => {
+    server.setFault('ListUserTags carol', 'gone')
+    const { users, unreadOverrides } = await read(tagged, 'developers')
+    expect(unreadOverrides).toEqual({ keptIds: [], unknownIds: ids(users, 'carol') })
+  })
+
+  it('fail the read by what nothing of IAM escapes', async () => {
+    server.setFault('ListUserTags', 'no-credentials')
+    await expect(read(tagged, 'developers')).rejects.toMatchObject({
+      code: 'source_no_credentials',
+    })
   })
 })
 

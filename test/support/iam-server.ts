@@ -27,9 +27,20 @@ type Group = {
   readonly members: Set<string>
 }
 
-/** `hang` never answers, `close` cuts the connection, foreign ones are no answers, the rest are errors. */
+/**
+ * `hang` never answers, `close` cuts the connection, foreign ones are no answers, the rest are errors;
+ * `gone`: IAM's own word that there is no such user.
+ */
 export type Fault =
-  'throttle' | 'denied' | 'skew' | 'error' | 'hang' | 'close' | 'no-credentials' | ForeignFault
+  | 'throttle'
+  | 'denied'
+  | 'gone'
+  | 'skew'
+  | 'error'
+  | 'hang'
+  | 'close'
+  | 'no-credentials'
+  | ForeignFault
 
 export const foreignFaults = [
   'page',
@@ -110,6 +121,7 @@ const faults: Readonly<Record<string, readonly [number, string, (action: string)
     (action) =>
       `User: arn:aws:sts::${account}:assumed-role/host/i-1 is not authorized to perform: iam:${action} on resource: group developers because no identity-based policy allows the iam:${action} action`,
   ],
+  gone: [404, 'NoSuchEntity', () => 'The user with that name cannot be found.'],
   skew: [
     403,
     'SignatureDoesNotMatch',

@@ -1,0 +1,60 @@
+// Overrides are believed one by one: where those of a person could not be read, the last known ones of
+// the same UserId stay. A person of whom none were ever read gets no account: the default uid could be
+// another than the one that files of theirs have elsewhere.
+import { pace, type Steps } from './steps.ts'
+import type { SourceDirectory, SourceUser } from './types.ts'
+
+type Known = ReadonlyMap<string, SourceUser>
+
+/** The people of an earlier read whose accounts were made with what is known of them. */
+function* knownIn(before: SourceDirectory | undefined): Steps<Known> {
+  const unknown = new Set(before?.unreadOverrides?.unknownIds)
+  const known = new Map<string, SourceUser>()
+  const due = pace()
+  for (const user of before?.users ?? []) {
+    if (!unknown.has(user.id)) known.set(user.id, user)
+    if (due()) yield
+  }
+  return known
+}
+
+/** The user by the name of now, with the overrides of before. */
+function withOverridesOf(user: SourceUser, { overrides }: SourceUser): SourceUser {
+  return overrides === undefined ? user : { ...user, overrides }
+}
+
+/**
+ * Completes what was read with the last known overrides of people whose overrides could not be read.
+ * @param fetched with the last known members of groups that could not be read (merge.ts)
+ * @param before what was read last
+ */
+export function* keepOverridesSteps(
+  fetched: SourceDirectory,
+  before: SourceDirectory | undefined,
+): Steps<SourceDirectory> {
+  const { unreadOverrides, ...rest } = fetched
+  if (unreadOverrides === undefined && before?.unreadOverrides === undefined) return fetched
+  const unread = new Set(unreadOverrides?.unknownIds)
+  const kept = new Set(fetched.keptUserIds)
+  const known = yield* knownIn(before)
+  const keptIds: string[] = []
+  const unknownIds: string[] = []
+  const users: SourceUser[] = []
+  const due = pace()
+  for (const user of fetched.users) {
+    const earlier = known.get(user.id)
+    const isOfThisRead = !unread.has(user.id) && !kept.has(user.id)
+    if (isOfThisRead || earlier === undefined) users.push(user)
+    else users.push(withOverridesOf(user, earlier))
+    if (!isOfThisRead && earlier === undefined) unknownIds.push(user.id)
+    else if (unread.has(user.id)) keptIds.push(user.id)
+    if (due()) yield
+  }
+  if (keptIds.length + unknownIds.length === 0) return { ...rest, users }
+  const { reason } = unreadOverrides ?? before?.unreadOverrides ?? {}
+  return {
+    ...rest,
+    users,
+    unreadOverrides: { keptIds, unknownIds, ...(reason === undefined ? {} : { reason }) },
+  }
+}
