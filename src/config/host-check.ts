@@ -1,8 +1,9 @@
-// What a valid configuration says that this host does not have: read by `config check` and at each
+// What a valid configuration says that this host, or AWS, does not have: read by `config check` and at each
 // start and reload. Pure: the facts of the host are handed in.
 import { dirname } from 'node:path'
 import { judgeSudoers, type SudoFacts } from '../setup/sudoers.ts'
 import { originText, type LoadedConfig } from './load.ts'
+import { nearestRegion } from './partition.ts'
 
 export type FileFacts = { readonly mode: number; readonly uid: number; readonly gid: number }
 
@@ -82,6 +83,19 @@ function filesOf({ config, files }: LoadedConfig): readonly string[] {
   ]
 }
 
+/** Regions of the configuration with the key that names them. */
+function regionsOf({
+  source,
+  notify,
+}: LoadedConfig['config']): readonly (readonly [key: string, region: string])[] {
+  const ofSource = source.kind === 'iam' ? source.region : undefined
+  const ofTopic = notify.snsTopic.split(':')[3]
+  return [
+    ...(ofSource === undefined ? [] : [['source.region', ofSource] as const]),
+    ...(ofTopic === undefined ? [] : [['notify.sns_topic', ofTopic] as const]),
+  ]
+}
+
 /** Everything that this host does not have; empty where all is there. */
 export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Finding[] {
   const { config, rows, ignored } = loaded
@@ -115,6 +129,14 @@ export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Find
         ]
       : []),
     ...(ofSudo === undefined ? [] : [ofSudo]),
+    ...regionsOf(config).flatMap(([key, region]) => {
+      const near = nearestRegion(region)
+      return near === undefined
+        ? []
+        : [
+            `${at(key)}: this version knows no AWS region "${region}": its endpoints may not resolve; did you mean "${near}"? If AWS has "${region}" by now, all is well`,
+          ]
+    }),
     ...ignored.map(
       (file) => `${file}: not read, for its name does not end in .toml: rename it, or move it away`,
     ),

@@ -1,4 +1,5 @@
 // What AWS says when it says no -> a SourceError that tells what was asked, what came and what to do.
+import { nearestRegion } from '../config/partition.ts'
 import { AnswerError, SourceError } from '../errors.ts'
 
 type AwsFailure = {
@@ -48,11 +49,13 @@ function denied({ message }: AwsFailure, attempt: string, asked: Asked): readonl
 function unresolved({ host, code }: AwsFailure, attempt: string): readonly [string, string] {
   const region = /\.([a-z]{2,4}(?:-[a-z]+)+-\d)\./.exec(host)?.[1]
   const where = region === undefined ? '' : `, region ${region}`
+  const near = region === undefined ? undefined : nearestRegion(region)
+  const meant = near === undefined ? '' : ` Did you mean "${near}"?`
   return [
     `${attempt}: the host name ${host === '' ? 'of the endpoint' : host} does not resolve (${code}${where})`,
     region === undefined
       ? 'check the DNS of this host, source.region and source.endpoint'
-      : `is source.region = "${region}" spelled as AWS does? Else check the DNS of this host`,
+      : `is "${region}", of source.region or AWS_REGION, spelled as AWS does?${meant} Else check the DNS of this host`,
   ]
 }
 

@@ -51,6 +51,17 @@ describe('findOnHost', () => {
     expect(finding?.message).toContain('or remove it')
   })
 
+  it('warns of a region that AWS may not have, and takes it: a new one is not known here', () => {
+    const text = `${good}[source]\nregion = "eu-wst-1"\n[notify]\nsns_topic = "arn:aws:sns:us-eest-2:123456789012:x"\n`
+    const told = find(text, aHost())
+    expect(told.map(({ level }) => level)).toEqual(['warning', 'warning'])
+    expect(told[0]?.message).toMatch(
+      new RegExp(`^${file}:4: source.region: .*no AWS region "eu-wst-1".*"eu-west-1"`),
+    )
+    expect(told[1]?.message).toMatch(/:6: notify.sns_topic: .*"us-eest-2".*"us-east-2"/)
+    expect(find(text.replace('wst', 'west').replace('eest', 'east'), aHost())).toEqual([])
+  })
+
   it("refuses a folder of root's lists that not every process can enter, with the fix", () => {
     const host = closed('/etc/iamlogin', { mode: 0o750, uid: 0, gid: 901 })
     expect(find(good, host)).toEqual([

@@ -358,7 +358,7 @@ describe('errors', () => {
       code: 'source_unreachable',
       message:
         'reading group developers: the host name sts.eu-wst-9.amazonaws.com does not resolve (ENOTFOUND, region eu-wst-9)',
-      hint: expect.stringContaining('source.region = "eu-wst-9"') as string,
+      hint: 'is "eu-wst-9", of source.region or AWS_REGION, spelled as AWS does? Did you mean "eu-west-1"? Else check the DNS of this host',
     })
   })
 
