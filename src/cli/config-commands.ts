@@ -2,23 +2,44 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
-import { findOnHost, type HostFacts } from '../config/host-check.ts'
+import type { Config } from '../config/config.ts'
+import { findOnHost, type Finding, type HostFacts } from '../config/host-check.ts'
 import { loadConfig, originText } from '../config/load.ts'
+import { queriedGroups } from '../directory/access.ts'
+import { SourceError } from '../errors.ts'
 import { readSecret } from '../notify/webhook.ts'
 import { formerLists, grantsOf, rootLists, type Grant } from '../platform/grants.ts'
+import { createFileSource } from '../sources/file.ts'
 import { print, table, type Output } from './print.ts'
 
+/** What is wrong with the directory of the source `file`: it is read as the resolver reads it. */
+async function findInFile({ source, access }: Config): Promise<readonly Finding[]> {
+  if (source.kind !== 'file') return []
+  const groups = queriedGroups(access)
+  try {
+    const { unread = [] } = await createFileSource(source).fetchDirectory(
+      { groups },
+      new AbortController().signal,
+    )
+    return unread.map(({ message, hint }) => ({ level: 'warning', message: `${message}: ${hint}` }))
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error
+    const lines = error.message.split('\n').map((line) => `${line}: ${error.hint}`)
+    return lines.map((message) => ({ level: 'error', message }))
+  }
+}
+
 /**
- * iamlogin config check: 0, or 1 where the resolver could not read the files. What this host lacks of
- * what the configuration names is a warning.
+ * iamlogin config check: 0, or 1 where the resolver could not read the files, the directory of the
+ * source `file` among them. What this host lacks of what the configuration names is a warning.
  * @throws {ConfigError} for a configuration that cannot be used.
  */
-export function configCheck(output: Output, file: string, host: HostFacts): 0 | 1 {
+export async function configCheck(output: Output, file: string, host: HostFacts): Promise<0 | 1> {
   const loaded = loadConfig(file)
   const { files, config } = loaded
   const { url, secretFile } = config.notify
   if (url !== '' && secretFile !== '') readSecret(secretFile)
-  const findings = findOnHost(loaded, host)
+  const findings = [...findOnHost(loaded, host), ...(await findInFile(config))]
   const ok = findings.every(({ level }) => level !== 'error')
   for (const { level, message } of findings) output.warn(`${level}: ${message}`)
   print(output, { ok, files, findings }, () => `${files.join(', ')}: ${ok ? 'good' : 'not usable'}`)

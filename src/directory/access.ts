@@ -3,7 +3,9 @@ import { finish, pace, type Steps } from './steps.ts'
 import type { DirectoryRules, SourceDirectory, SourceUser } from './types.ts'
 
 /** The groups that a read must ask for: each once; "*" stands for every user. */
-export function queriedGroups(rules: DirectoryRules): readonly string[] {
+export function queriedGroups(
+  rules: Pick<DirectoryRules, 'groups' | 'sudoGroups' | 'sharedAccounts'>,
+): readonly string[] {
   const shared = Object.values(rules.sharedAccounts).flat()
   const named = [...rules.groups, ...rules.sudoGroups.filter((name) => name !== '*'), ...shared]
   return [...new Set(named)]

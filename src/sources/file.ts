@@ -77,6 +77,31 @@ async function readText(path: string, signal: AbortSignal): Promise<string> {
   }
 }
 
+/** Two of one id would be one person, or one group, with one uid; of two by one name, one would be lost. */
+function repetitions(
+  path: string,
+  text: string,
+  {
+    kind,
+    tables,
+  }: {
+    readonly kind: 'user' | 'group'
+    readonly tables: readonly { readonly name: string; readonly id?: string | undefined }[]
+  },
+): readonly string[] {
+  const seen = new Set<string>()
+  return tables.flatMap(({ name, id }, index) => {
+    const marks = [`name "${name}"`, `id "${id ?? `file:${name}`}"`]
+    const again = marks.find((mark) => seen.has(mark))
+    for (const mark of marks) seen.add(mark)
+    return again === undefined
+      ? []
+      : [
+          `${path}:${lineOf(text, [kind, index, 'name']) ?? 1}: ${kind}: a second one with the ${again}`,
+        ]
+  })
+}
+
 function decode(path: string, text: string): FileDocument {
   let table: unknown
   try {
@@ -85,19 +110,26 @@ function decode(path: string, text: string): FileDocument {
     if (!(error instanceof TomlError)) throw error
     throw malformed(
       `${path}:${error.line}:${error.column}: ${error.message.split('\n')[0] ?? 'no TOML'}`,
-      'mend the TOML syntax on that line',
+      'fix the TOML syntax on that line: https://toml.io/en/v1.0.0',
       error,
     )
   }
   const parsed = documentSchema.safeParse(table)
-  if (parsed.success) return parsed.data
+  if (parsed.success) {
+    const repeated = [
+      ...repetitions(path, text, { kind: 'user', tables: parsed.data.user }),
+      ...repetitions(path, text, { kind: 'group', tables: parsed.data.group }),
+    ]
+    if (repeated.length === 0) return parsed.data
+    throw malformed(repeated.join('\n'), 'give each its own name and id')
+  }
   const found = parsed.error.issues.flatMap((issue) => {
     const at = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
     const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...at, key]) : [at]
     const said = issue.code === 'unrecognized_keys' ? 'unknown key' : `allowed: ${issue.message}`
     return paths.map((each) => `${path}:${lineOf(text, each) ?? 1}: ${each.join('.')}: ${said}`)
   })
-  throw malformed(found.join('\n'), 'mend the lines above')
+  throw malformed(found.join('\n'), 'fix the lines above')
 }
 
 function toUser(user: FileUser): SourceUser {
