@@ -10,6 +10,7 @@ import { createAsk } from './cli/resolver-client.ts'
 import { pathsFrom } from './config/paths.ts'
 import { ConfigError, ResolverError, UsageError } from './errors.ts'
 import { hostFacts } from './platform/host-facts.ts'
+import { canReadJournal } from './platform/journal-access.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import { packageVersion } from './platform/version.ts'
 
@@ -146,6 +147,7 @@ command(
       user: options['user'],
       follow: options['follow'] === true,
       now: Date.now(),
+      canReadJournal,
     }),
 )
   .option(

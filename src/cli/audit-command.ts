@@ -25,6 +25,8 @@ export type AuditOptions = {
   readonly user: unknown
   readonly follow: boolean
   readonly now: number
+  /** Whether the entries of root and of iamlogin are there for this process. */
+  readonly canReadJournal: () => boolean
 }
 
 /** Milliseconds since the epoch. */
@@ -83,7 +85,14 @@ async function readJournal(
 
 async function readAuditFile(path: string, at: number): Promise<readonly AuditRow[]> {
   const rotated = [`${path}.1`, path].filter((each) => existsSync(each))
-  const texts = await Promise.all(rotated.map((each) => readFile(each, 'utf8')))
+  const texts = await Promise.all(rotated.map((each) => readFile(each, 'utf8'))).catch(
+    (error: unknown) => {
+      throw new ResolverError('resolver_unreachable', `reading ${path}: ${String(error)}`, {
+        hint: 'run as root, or as a user who may read the file',
+        cause: error,
+      })
+    },
+  )
   return texts
     .flatMap((text) => text.split('\n'))
     .flatMap((line) => rowOfLine(line) ?? [])
@@ -105,7 +114,7 @@ export async function audit(output: Output, options: AuditOptions): Promise<0 | 
         output.json ? JSON.stringify(row.document) : Object.values(spell(row)).join('  '),
       )
   }
-  if (!(await readJournal(at, options.follow, take))) {
+  if (!(options.canReadJournal() && (await readJournal(at, options.follow, take)))) {
     const { file } = loadConfig(options.file).config.audit
     if (file === '')
       throw new ResolverError(

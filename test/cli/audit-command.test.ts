@@ -44,7 +44,9 @@ function journalHolds(entries: readonly unknown[], exit = 0): void {
   chmodSync(at('journalctl'), 0o755)
 }
 
-async function run(options: { readonly follow?: boolean; readonly user?: string } = {}) {
+async function run(
+  options: { readonly follow?: boolean; readonly user?: string; readonly mayRead?: boolean } = {},
+) {
   const lines: string[] = []
   const output = {
     json: options.follow !== true,
@@ -57,6 +59,7 @@ async function run(options: { readonly follow?: boolean; readonly user?: string 
     user: options.user,
     follow: options.follow ?? false,
     now,
+    canReadJournal: () => options.mayRead ?? true,
   })
   return { code, lines }
 }
@@ -107,6 +110,22 @@ describe('audit', () => {
       { user: { effective: { name: 'first' } } },
       { user: { effective: { name: 'second' } } },
     ])
+  })
+
+  it('does not say "no event" to a user whom the journal shows only their own', async () => {
+    journalHolds([])
+    await expect(run({ mayRead: false })).rejects.toMatchObject({
+      hint: expect.stringContaining('systemd-journal') as string,
+    })
+  })
+
+  it('says what to do where audit.file cannot be read either', async () => {
+    // A folder: no mode stops root.
+    writeFileSync(
+      at('iamlogin.toml'),
+      `[access]\ngroups = ["developers"]\n[audit]\nfile = "${folder}"\n`,
+    )
+    await expect(run({ mayRead: false })).rejects.toThrow(ResolverError)
   })
 
   it('says what to do where there is neither', async () => {
