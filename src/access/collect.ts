@@ -22,8 +22,8 @@ export type Search = {
   readonly ask: KeyLookup['of']
   /** Empty: every key. */
   readonly keyBlob: string
-  /** By the monotonic clock; undefined: until everybody answered. */
-  readonly until: number | undefined
+  /** By the monotonic clock; Infinity: until everybody answered. */
+  readonly until: number
 }
 
 /** Tells whether a key is the one with this blob. */
@@ -44,6 +44,7 @@ export function createCollector(deps: {
   readonly clock: Clock
 }): Collector {
   const { clock } = deps
+  const overdue = `not everybody could be asked within ${deps.budgetMs} ms`
 
   /** The keys of `people`, until the one that is looked for is found, or until `until`. */
   const collect: Collector['collect'] = async (people, search) => {
@@ -51,6 +52,8 @@ export function createCollector(deps: {
     const barred: Found[] = []
     let stale = false
     let unavail: string | undefined
+    const leftMs = search.until - clock.monotonic()
+    if (leftMs <= 0) return { found, barred, stale, unavail: overdue }
     let isOver = false
     const isStopped = (): boolean => isOver
     const stopped = Promise.withResolvers<undefined>()
@@ -59,12 +62,10 @@ export function createCollector(deps: {
       stopped.resolve(undefined)
     }
     const giveUp = (): void => {
-      unavail = `not everybody could be asked within ${deps.budgetMs} ms`
+      unavail = overdue
       stop()
     }
-    const leftMs = search.until === undefined ? undefined : search.until - clock.monotonic()
-    if (leftMs !== undefined && leftMs <= 0) giveUp()
-    const cancel = leftMs === undefined ? undefined : clock.after(Math.max(0, leftMs), giveUp)
+    const cancel = Number.isFinite(leftMs) ? clock.after(leftMs, giveUp) : undefined
     const queue = people.values()
     const worker = async (): Promise<void> => {
       for (const person of queue) {
@@ -101,7 +102,7 @@ export function createCollector(deps: {
     // Not cut short by time: at its end each has an answer, the last known keys.
     const first = await collect(
       holders.map(({ person }) => person),
-      { ask: deps.keys.of, keyBlob, until: undefined },
+      { ask: deps.keys.of, keyBlob, until: Infinity },
     )
     const isDecided = [...first.found, ...first.barred].some(has(keyBlob))
     if (isDecided || first.unavail !== undefined) return first

@@ -219,7 +219,7 @@ export function createDoor(deps: DoorDeps): Door {
     // The one person of an account is asked for at each unknown key: a new one works at once.
     const collected = deps.local().users.has(user)
       ? await collectShared(people, keyBlob)
-      : await collect(people, { ask: deps.keys.of, keyBlob, until: undefined })
+      : await collect(people, { ask: deps.keys.of, keyBlob, until: Infinity })
     if (keyBlob !== '') return offered(question, people, collected)
     const { found, stale, unavail } = collected
     if (found.length === 0 && unavail !== undefined) return { status: 'unavail', reason: unavail }
