@@ -19,14 +19,20 @@
 #include "liar.h"
 #include "protocol.h"
 
-typedef enum nss_status byname_fn(const char *, void *, char *, size_t, int *);
-typedef enum nss_status byid_fn(uint32_t, void *, char *, size_t, int *);
-typedef enum nss_status next_fn(void *, char *, size_t, int *);
+typedef enum nss_status getpwnam_fn(const char *, struct passwd *, char *, size_t, int *);
+typedef enum nss_status getgrnam_fn(const char *, struct group *, char *, size_t, int *);
+typedef enum nss_status getpwuid_fn(uid_t, struct passwd *, char *, size_t, int *);
+typedef enum nss_status getgrgid_fn(gid_t, struct group *, char *, size_t, int *);
+typedef enum nss_status getpwent_fn(struct passwd *, char *, size_t, int *);
+typedef enum nss_status getgrent_fn(struct group *, char *, size_t, int *);
 typedef enum nss_status initgroups_fn(const char *, gid_t, long *, long *, gid_t **, long, int *);
 
-static byname_fn *getpwnam_, *getgrnam_;
-static byid_fn *getpwuid_, *getgrgid_;
-static next_fn *getpwent_, *getgrent_;
+static getpwnam_fn *getpwnam_;
+static getgrnam_fn *getgrnam_;
+static getpwuid_fn *getpwuid_;
+static getgrgid_fn *getgrgid_;
+static getpwent_fn *getpwent_;
+static getgrent_fn *getgrent_;
 static enum nss_status (*endpwent_)(void), (*endgrent_)(void);
 static initgroups_fn *initgroups_;
 static struct liar liar;
@@ -412,12 +418,12 @@ int main(void)
         host_write_text("group", group_text);
         void *module = dlopen(MODULE, RTLD_NOW);
         CHECK(module != NULL);
-        getpwnam_ = (byname_fn *) symbol(module, "_nss_iamlogin_getpwnam_r");
-        getgrnam_ = (byname_fn *) symbol(module, "_nss_iamlogin_getgrnam_r");
-        getpwuid_ = (byid_fn *) symbol(module, "_nss_iamlogin_getpwuid_r");
-        getgrgid_ = (byid_fn *) symbol(module, "_nss_iamlogin_getgrgid_r");
-        getpwent_ = (next_fn *) symbol(module, "_nss_iamlogin_getpwent_r");
-        getgrent_ = (next_fn *) symbol(module, "_nss_iamlogin_getgrent_r");
+        getpwnam_ = (getpwnam_fn *) symbol(module, "_nss_iamlogin_getpwnam_r");
+        getgrnam_ = (getgrnam_fn *) symbol(module, "_nss_iamlogin_getgrnam_r");
+        getpwuid_ = (getpwuid_fn *) symbol(module, "_nss_iamlogin_getpwuid_r");
+        getgrgid_ = (getgrgid_fn *) symbol(module, "_nss_iamlogin_getgrgid_r");
+        getpwent_ = (getpwent_fn *) symbol(module, "_nss_iamlogin_getpwent_r");
+        getgrent_ = (getgrent_fn *) symbol(module, "_nss_iamlogin_getgrent_r");
         endpwent_ = (enum nss_status(*)(void)) symbol(module, "_nss_iamlogin_endpwent");
         endgrent_ = (enum nss_status(*)(void)) symbol(module, "_nss_iamlogin_endgrent");
         initgroups_ = (initgroups_fn *) symbol(module, "_nss_iamlogin_initgroups_dyn");
