@@ -23,7 +23,7 @@
  * `until` is when the key's last reading from the source is older than source.offline, or the key
  * older than keys.max_age. A person's record without keys says that none was valid, or no MFA device was
  * there though access.require_mfa wants one, when that was read last: PAM refuses. Whether the person still
- * exists here is directory.db's to say.
+ * exists here is directory.db's to say. Without the file PAM refuses everybody (native/pam/shut.h).
  *
  * What a reader does, whatever the file holds: it takes the header once, passes by at most
  * KEYS_RECORDS_MAX heads of records, and copies one record of at most KEYS_RECORD_MAX before it checks

@@ -8,19 +8,32 @@
 
 #include "keys-file.h"
 
+/* The record of the person; -ENOENT where there is none. */
+static int find(struct keys_file *file, const char *user, uint32_t uid, struct known_keys *ret_keys)
+{
+        int r = keys_file_open(file);
+
+        /* Without the file it can't be said that the person is not in it. */
+        if (r < 0)
+                return r == -ENOENT ? -ENODATA : r;
+        r = keys_file_find(file, user, uid, ret_keys);
+        return r == 0 && ret_keys->kind != KEYS_OF_PERSON ? -ENOENT : r;
+}
+
 const char *shut_rule(const char *user, const struct known_person *person)
 {
         CLEANUP_KEYS_FILE struct keys_file file = KEYS_FILE_EMPTY;
         struct known_keys keys;
-
-        if (keys_file_open(&file) < 0)
-                return NULL;
         const uint64_t both = KEYS_FILE_HAS_FLAGS | KEYS_FILE_REQUIRES_MFA;
+
+        int r = find(&file, user, person->uid, &keys);
         bool requires_mfa = (file.flags & both) == both;
-        int r = keys_file_find(&file, user, person->uid, &keys);
-        if (r == 0 && keys.kind == KEYS_OF_PERSON && keys.count == 0)
-                return requires_mfa ? "access.require_mfa, or no valid key, as read last"
-                                    : "no valid key, as read last";
-        /* Also where the record is damaged: an MFA device must be known of. */
-        return r < 0 && requires_mfa ? "access.require_mfa" : NULL;
+        if (r == -ENOENT)
+                return requires_mfa ? "access.require_mfa" : NULL;
+        if (r < 0)
+                return "no keys.db that can be read";
+        if (keys.count > 0)
+                return NULL;
+        return requires_mfa ? "access.require_mfa, or no valid key, as read last"
+                            : "no valid key, as read last";
 }

@@ -5,7 +5,10 @@
 
 /*
  * Why keys.db shuts the door to a user of directory.db while no resolver answers: when the source was read
- * last no valid key was left, or no MFA device though access.require_mfa wants one. NULL where it does not;
- * without a keys.db that can be read directory.db alone decides.
+ * last no valid key was left, or no MFA device though access.require_mfa wants one. NULL where it does not.
+ *
+ * A keys.db that is missing or damaged shuts the door to everybody of directory.db: it can't be said who is
+ * shut. The resolver writes one with every directory.db, and takes it away only where it grants more than
+ * is true and can't be replaced, as on a full disk.
  */
 const char *shut_rule(const char *user, const struct known_person *person);

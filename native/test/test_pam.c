@@ -12,6 +12,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "host.h"
+#include "keys-file.h"
 #include "liar.h"
 #include "protocol.h"
 #include "sum.h"
@@ -60,6 +61,39 @@ static int account(const char *user)
         int r = pam_acct_mgmt(pam, 0);
         CHECK(pam_end(pam, r) == PAM_SUCCESS);
         return r;
+}
+
+enum { ALICE = 2026798591, LEAVER = 2026798592 };
+
+/* A keys.db with these flags and, unless `name` is NULL, one record of that account without keys. */
+static void publish_record(uint64_t flags, const char *name, uint32_t kind, uint32_t damage)
+{
+        uint8_t file[96] = "IAMLKEY1", payload[64];
+        struct writer header = {file + 12, file + 32}, body = {payload, payload + sizeof(payload)};
+        size_t length = 0, size = 32;
+
+        if (name != NULL) {
+                CHECK(write_str(&body, name) == 0 && write_u32(&body, ALICE) == 0 &&
+                      write_u32(&body, kind) == 0 && write_u32(&body, 0) == 0);
+                length = (size_t) (body.at - payload);
+                struct writer record = {file + 36, file + sizeof(file)};
+                CHECK(write_u32(&record, (uint32_t) length) == 0);
+                memcpy(file + 40, payload, length);
+                record = (struct writer){file + 32, file + 36};
+                CHECK(write_u32(&record, sum_of(file + 36, length + 4) + damage) == 0);
+                size += 8 + ((length + 3) & ~(size_t) 3);
+        }
+        CHECK(write_u32(&header, name != NULL) == 0 && write_u64(&header, size) == 0 &&
+              write_u64(&header, flags) == 0);
+        header = (struct writer){file + 8, file + 12};
+        CHECK(write_u32(&header, sum_of(file + 12, 20)) == 0);
+        host_write("keys.db", file, size);
+}
+
+/* One without a record, or with one of a person who may not enter. */
+static void publish_keys(uint64_t flags, const char *name)
+{
+        publish_record(flags, name, KEYS_OF_PERSON, 0);
 }
 
 static void answer(uint8_t opcode, uint8_t status, const uint8_t *payload, size_t length)
@@ -229,8 +263,6 @@ static void decides_alone_when_nobody_answers(void)
         write_service("");
 }
 
-enum { ALICE = 2026798591, LEAVER = 2026798592 };
-
 static void is_home_refused(void)
 {
         CHECK(account("alice") == PAM_PERM_DENIED);
@@ -282,31 +314,6 @@ static void opens_no_home_of_another_uid(bool is_resolver_there)
         CHECK(rmdir(home) == 0 && unlink(link) == 0 && unsetenv("IAMLOGIN_TEST_HOME") == 0);
 }
 
-/* A keys.db with these flags and, unless `name` is NULL, one record of that person without keys. */
-static void publish_keys(uint64_t flags, const char *name)
-{
-        uint8_t file[96] = "IAMLKEY1", payload[64];
-        struct writer header = {file + 12, file + 32}, body = {payload, payload + sizeof(payload)};
-        size_t length = 0, size = 32;
-
-        if (name != NULL) {
-                CHECK(write_str(&body, name) == 0 && write_u32(&body, ALICE) == 0 &&
-                      write_u32(&body, 0) == 0 && write_u32(&body, 0) == 0);
-                length = (size_t) (body.at - payload);
-                struct writer record = {file + 36, file + sizeof(file)};
-                CHECK(write_u32(&record, (uint32_t) length) == 0);
-                memcpy(file + 40, payload, length);
-                record = (struct writer){file + 32, file + 36};
-                CHECK(write_u32(&record, sum_of(file + 36, length + 4)) == 0);
-                size += 8 + ((length + 3) & ~(size_t) 3);
-        }
-        CHECK(write_u32(&header, name != NULL) == 0 && write_u64(&header, size) == 0 &&
-              write_u64(&header, flags) == 0);
-        header = (struct writer){file + 8, file + 12};
-        CHECK(write_u32(&header, sum_of(file + 12, 20)) == 0);
-        host_write("keys.db", file, size);
-}
-
 static void is_shut(const char *rule)
 {
         CHECK(account("alice") == PAM_PERM_DENIED && strstr(said, "can't be confirmed") != NULL);
@@ -331,7 +338,27 @@ static void lets_nobody_in_whose_keys_were_gone(void)
         is_shut("IAMLOGIN_RULE=access.require_mfa, or no valid key, as read last\n");
         publish_keys(3, NULL);
         is_shut("IAMLOGIN_RULE=access.require_mfa\n");
+}
+
+/* As on a full disk, where a file that granted more than is true was taken away. */
+static void lets_nobody_in_without_keys_db(void)
+{
+        static const char unknown[] = "IAMLOGIN_RULE=no keys.db that can be read\n";
+        uint8_t cut[40] = "IAMLKEY1";
+
+        host_publish("directory-db-lasting");
         host_remove("keys.db");
+        is_shut(unknown);
+        CHECK(account("stranger") == PAM_PERM_DENIED && said[0] == '\0'); /* ignored: not of directory.db */
+        host_write("keys.db", cut, sizeof(cut));
+        is_shut(unknown);
+        publish_record(1, "alice", KEYS_OF_PERSON, 1); /* its sum is wrong */
+        is_shut(unknown);
+        publish_record(1, "alice", KEYS_OF_SHARED, 0);
+        is_home_fine();
+        publish_record(3, "alice", KEYS_OF_SHARED, 0);
+        is_shut("IAMLOGIN_RULE=access.require_mfa\n");
+        publish_keys(1, NULL);
         is_home_fine();
 }
 
@@ -474,6 +501,7 @@ int main(void)
 {
         host_start();
         write_service("");
+        publish_keys(KEYS_FILE_HAS_FLAGS, NULL);
         liar_start(&liar);
         does_as_the_resolver_says();
         cleans_what_others_choose();
@@ -486,6 +514,7 @@ int main(void)
         decides_alone_when_nobody_answers();
         opens_no_home_of_another_uid(false);
         lets_nobody_in_whose_keys_were_gone();
+        lets_nobody_in_without_keys_db();
         journals_sessions_that_nobody_takes();
         believes_no_key_at_the_end_alone();
         names_what_a_certificate_holds();

@@ -6,6 +6,10 @@ import { createReader, type Reader } from '../wire/bytes.ts'
 
 export const headerSize = 32
 
+/** keys-file.h's KEYS_FILE_HAS_FLAGS and KEYS_FILE_REQUIRES_MFA. */
+export const flag = { hasFlags: 1, requiresMfa: 2 } as const
+const flagsOffset = 24
+
 export type KnownKeys = {
   readonly account: string
   readonly uid: number
@@ -60,22 +64,41 @@ export function decodeKnownKeys(bytes: Buffer): readonly KnownKeys[] {
   return records
 }
 
-function doorsOf(bytes: Buffer): ReadonlySet<string> {
-  return new Set(
-    decodeKnownKeys(bytes).flatMap(({ account, uid, kind, keys }) =>
-      keys.map(({ line, owner }) => `${account} ${uid} ${kind} ${owner.id} ${line}`),
-    ),
-  )
+/** What keys.db lets in: the key command by its keys, PAM whom it does not refuse. */
+type Openings = {
+  readonly doors: ReadonlySet<string>
+  /** People who may not enter by what was read last. */
+  readonly shut: ReadonlySet<string>
+  /** Whether PAM refuses also people of whom it has no record. */
+  readonly requiresMfa: boolean
 }
 
-/** Whether one keys.db opens what the other does not; a damaged one opens nothing. */
+function openingsOf(bytes: Buffer): Openings {
+  const records = decodeKnownKeys(bytes)
+  const both = flag.hasFlags | flag.requiresMfa
+  return {
+    doors: new Set(
+      records.flatMap(({ account, uid, kind, keys }) =>
+        keys.map(({ line, owner }) => `${account} ${uid} ${kind} ${owner.id} ${line}`),
+      ),
+    ),
+    shut: new Set(
+      records.flatMap(({ account, uid, keys }) => (keys.length === 0 ? `${account} ${uid}` : [])),
+    ),
+    requiresMfa: (bytes.readUInt32LE(flagsOffset) & both) === both,
+  }
+}
+
+/** Whether one keys.db opens what the other does not; with a damaged one PAM and key command refuse. */
 export function opensMore(onDisk: Buffer, wanted: Buffer): boolean {
-  let before: ReadonlySet<string>
+  let before: Openings
   try {
-    before = doorsOf(onDisk)
+    before = openingsOf(onDisk)
   } catch {
     return false
   }
-  const now = doorsOf(wanted)
-  return [...before].some((door) => !now.has(door))
+  const now = openingsOf(wanted)
+  if (now.requiresMfa && !before.requiresMfa) return true
+  if (!before.requiresMfa && [...now.shut].some((person) => !before.shut.has(person))) return true
+  return [...before.doors].some((door) => !now.doors.has(door))
 }

@@ -7,7 +7,7 @@ import type { CredentialPart, Directory, LocalAccounts, SourceUser } from '../di
 import { createOutput, type Output } from '../snapshot/output.ts'
 import { beginRecord, endRecord } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
-import { headerSize } from './known-keys.ts'
+import { flag, headerSize } from './known-keys.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
 import { knownFlawOf } from './known-flaw.ts'
 import type { SavedCredentials } from './state.ts'
@@ -78,9 +78,6 @@ function writeRecord(
   }
   endRecord(out, offset)
 }
-
-/** keys-file.h's KEYS_FILE_HAS_FLAGS and KEYS_FILE_REQUIRES_MFA. */
-const flag = { hasFlags: 1, requiresMfa: 2 } as const
 
 /** Writes the header over the records. */
 function seal(out: Output, records: number, flags: number): Buffer {

@@ -331,6 +331,10 @@ describe('opensMore', () => {
   const bytesOf = (fields: Partial<PublishedInput>): Buffer => finish(publishedSteps(input(fields)))
   const both = bytesOf({ people: [known(alice.id, [{}]), known(bob.id, [{}])] })
   const one = bytesOf({ people: [known(alice.id, [{}])] })
+  const none = bytesOf({ people: [] })
+  const shut = bytesOf({ people: [known(alice.id, [])] })
+  const strictNone = bytesOf({ people: [], requireMfa: true })
+  const strictShut = bytesOf({ people: [known(alice.id, [])], requireMfa: true })
 
   it.each([
     ['the same', both, both, false],
@@ -339,6 +343,13 @@ describe('opensMore', () => {
     ['another key on disk', bytesOf({ people: [known(alice.id, [{ body: other }])] }), one, true],
     ['a later end on disk', one, bytesOf({ people: [known(alice.id, [{}])], offlineMs: 1 }), false],
     ['half a file on disk', both.subarray(0, 200), one, false],
+    ['a person shut on disk alone', shut, one, false],
+    ['a person on disk who is shut now', one, shut, true],
+    ['a person not on disk who is shut now', none, shut, true],
+    ['the same person shut', shut, shut, false],
+    ['no require_mfa on disk', none, strictNone, true],
+    ['require_mfa on disk alone', strictNone, none, false],
+    ['require_mfa on disk, which refuses the person anyway', strictNone, strictShut, false],
   ])('of %s', (_what, onDisk, wanted, expected) => {
     expect(opensMore(onDisk, wanted)).toBe(expected)
   })

@@ -35,6 +35,10 @@ describe('a state directory that cannot be written', () => {
       '/etc/iamlogin/iamlogin.toml',
       `[source]\nkind = "file"\npath = "${source}"\nrefresh = "1h"\n[access]\ngroups = ["developers"]\nsudo_groups = ["developers"]\n[keys]\nttl = "1s"\n[audit]\njournal = false\n`,
     )
+    machine.write(
+      '/etc/pam.d/su',
+      'auth sufficient pam_rootok.so\naccount required pam_iamlogin.so\nsession required pam_permit.so\n',
+    )
     await run(`mount -t tmpfs -o size=200k,mode=755,uid=900,gid=900 tmpfs ${state}`)
   })
   afterAll(async () => {
@@ -106,6 +110,28 @@ describe('a state directory that cannot be written', () => {
     expect(await exists('alice')).toBe(false)
     await machine.stopResolver('SIGKILL')
     await run(`chmod 755 ${state}`)
+  })
+
+  it('full, and no keys.db: an outage lets in nobody of whom it cannot say that they may', async () => {
+    const enters = async (name: string) => (await run(`su ${name} -c true`)).code === 0
+    await machine.stopResolver('SIGKILL')
+    // No key of bob was ever read here.
+    expect([await enters('alice'), await enters('bob')]).toEqual([true, true])
+    await machine.startResolver()
+    await fill()
+    machine.write(source, machine.read(source).replace(publicKey, ''))
+    await cli('refresh')
+    await expect
+      .poll(async () => (await cli('keys alice')).code, { timeout: 10_000, interval: 200 })
+      .toBe(1)
+    await machine.stopResolver('SIGKILL')
+    expect((await run(`ls ${state}`)).stdout).not.toContain('keys.db')
+    expect([await enters('alice'), await enters('bob')]).toEqual([false, false])
+    await run(`rm ${state}/fill`)
+    await machine.startResolver()
+    expect([await enters('alice'), await enters('bob')]).toEqual([false, true])
+    await machine.stopResolver()
+    expect([await enters('alice'), await enters('bob')]).toEqual([false, true])
   })
 
   it('damaged: what one file lost the other gives back', async () => {
