@@ -22,8 +22,8 @@ export default tseslint.config(
     },
   },
   {
-    files: ['vitest.config.ts', 'vitest.mutation.config.ts'],
-    // Vitest reads a configuration from its default export.
+    files: ['vitest.config.ts', 'vitest.mutation.config.ts', 'stryker.config.ts'],
+    // Vitest and Stryker read a configuration from its default export.
     rules: { 'import-x/no-default-export': 'off' },
   },
 )

@@ -1,11 +1,11 @@
-// What Stryker runs: each room is judged by its own unit tests alone.
+// The tests that mutants are run against: scripts/mutation.ts names them.
 import { defineConfig } from 'vitest/config'
-
-const rooms = process.env['MUTATION_ROOMS'] ?? 'directory,access'
+import { testsVariable } from './scripts/mutation/plan.ts'
 
 export default defineConfig({
   test: {
-    include: rooms.split(',').map((room) => `test/${room}/**/*.test.ts`),
+    include: (process.env[testsVariable] ?? '').split(','),
+    setupFiles: ['test/support/fixed-seed.ts'],
     testTimeout: 30_000,
   },
 })

@@ -2,15 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { diffSteps, sameSourceSteps } from '../../src/directory/diff.ts'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { finish, sortSteps, type Steps } from '../../src/directory/steps.ts'
+import { finish, sortSteps } from '../../src/directory/steps.ts'
 import type { SourceDirectory, SourceUser } from '../../src/directory/types.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
-
-function pausesOf(steps: Steps<unknown>): number {
-  let pauses = 0
-  while (steps.next().done !== true) pauses++
-  return pauses
-}
+import { pausesOf } from '../support/steps.ts'
 
 describe('sortSteps', () => {
   it('sorts as toSorted does, stable', () => {
