@@ -4,11 +4,12 @@ import { Command, CommanderError } from 'commander'
 import { audit } from './cli/audit-command.ts'
 import { configCheck, configGrants, configShow } from './cli/config-commands.ts'
 import { explain, groups, keys, refresh, status, users } from './cli/directory-commands.ts'
+import { toFileError } from './cli/file-error.ts'
 import { policy } from './cli/policy-command.ts'
 import { printable, type Output } from './cli/print.ts'
 import { createAsk } from './cli/resolver-client.ts'
 import { pathsFrom } from './config/paths.ts'
-import { ConfigError, ResolverError, UsageError } from './errors.ts'
+import { ConfigError, FileError, ResolverError, UsageError } from './errors.ts'
 import { hostFacts } from './platform/host-facts.ts'
 import { canReadJournal } from './platform/journal-access.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
@@ -22,6 +23,13 @@ const warn = (text: string): void => {
 const write = (text: string): void => {
   process.stdout.write(`${printable(text)}\n`)
 }
+/** A reader such as head(1) that has enough is no error; a full disk is one. */
+process.stdout.on('error', (error: Error) => {
+  const failed =
+    'code' in error && error.code === 'EPIPE' ? undefined : toFileError(error, 'stdout')
+  if (failed !== undefined) warn(`iamlogin: writing ${failed.message}\nhint: ${failed.hint}`)
+  process.exit(1)
+})
 let exitCode = 0
 
 const program = new Command('iamlogin')
@@ -184,6 +192,11 @@ try {
   ) {
     warn(`iamlogin: ${error.message}\nhint: ${error.hint}`)
     exitCode = error instanceof ResolverError ? 3 : 2
-  } else throw error
+  } else {
+    const failed = error instanceof FileError ? error : toFileError(error)
+    if (failed === undefined) throw error
+    warn(`iamlogin: ${failed.message}\nhint: ${failed.hint}`)
+    exitCode = 1
+  }
 }
 process.exitCode = exitCode

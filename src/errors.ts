@@ -78,6 +78,19 @@ export class FormatError extends Error {
   }
 }
 
+/** A file of this host cannot be read or written. `message` names it and the reason. */
+export class FileError extends Error {
+  override readonly name = 'FileError'
+  readonly code: 'file_denied' | 'file_failed'
+  readonly hint: string
+
+  constructor(code: FileError['code'], message: string, options: Hinted) {
+    super(message, options)
+    this.code = code
+    this.hint = options.hint
+  }
+}
+
 /** The command line cannot reach the resolver, or the resolver cannot serve. */
 export class ResolverError extends Error {
   override readonly name = 'ResolverError'

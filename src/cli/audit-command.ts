@@ -1,7 +1,5 @@
 // iamlogin audit: events from the journal, or from audit.file where there is no journal.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import {
   concerns,
@@ -16,6 +14,7 @@ import { loadConfig } from '../config/load.ts'
 import { parseDuration } from '../config/schema.ts'
 import { ResolverError, UsageError } from '../errors.ts'
 import { createLocalAccounts } from '../platform/local-accounts.ts'
+import { readIfThere } from '../platform/read-if-there.ts'
 import { print, table, type Output } from './print.ts'
 
 export type AuditOptions = {
@@ -84,17 +83,14 @@ async function readJournal(
 }
 
 async function readAuditFile(path: string, at: number): Promise<readonly AuditRow[]> {
-  const rotated = [`${path}.1`, path].filter((each) => existsSync(each))
-  const texts = await Promise.all(rotated.map((each) => readFile(each, 'utf8'))).catch(
-    (error: unknown) => {
-      throw new ResolverError('resolver_unreachable', `reading ${path}: ${String(error)}`, {
-        hint: 'run as root, or as a user who may read the file',
-        cause: error,
-      })
-    },
-  )
+  const texts = await Promise.all([`${path}.1`, path].map(readIfThere)).catch((error: unknown) => {
+    throw new ResolverError('resolver_unreachable', `reading ${path}: ${String(error)}`, {
+      hint: 'run as root, or as a user who may read the file',
+      cause: error,
+    })
+  })
   return texts
-    .flatMap((text) => text.split('\n'))
+    .flatMap((text) => (text ?? '').split('\n'))
     .flatMap((line) => rowOfLine(line) ?? [])
     .filter((row) => row.at >= at)
 }

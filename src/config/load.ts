@@ -63,7 +63,7 @@ function readConfigFile(name: string): ConfigFile {
     if (error instanceof ConfigError) throw error
     throw new ConfigError('config_unreadable', `reading ${name}: ${message(error)}`, {
       hint: isDenied(error)
-        ? `let the user iamlogin read it: chgrp iamlogin ${name} && chmod g+r ${name}`
+        ? `as another user than iamlogin, run it as root; the user iamlogin must be able to read it: chgrp iamlogin ${name} && chmod g+r ${name}`
         : 'write the file (the README shows one) or name another one in IAMLOGIN_CONFIG',
       cause: error,
     })
@@ -91,7 +91,7 @@ function listFiles(main: string): {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT'))
       throw new ConfigError('config_unreadable', `reading ${folder}: ${message(error)}`, {
-        hint: `make ${folder} readable for the user iamlogin`,
+        hint: `as another user than iamlogin, run it as root; the user iamlogin must be able to read it: chgrp iamlogin ${folder} && chmod g+rx ${folder}`,
         cause: error,
       })
   }

@@ -119,11 +119,14 @@ describe('audit', () => {
     })
   })
 
-  it('says what to do where audit.file cannot be read either', async () => {
-    // A folder: no mode stops root.
+  // A folder, and a file where a folder should be: no mode stops root.
+  it.each([
+    ['be read', ''],
+    ['be looked for', '/iamlogin.toml/x'],
+  ])('says what to do where audit.file cannot %s either', async (_, file) => {
     writeFileSync(
       at('iamlogin.toml'),
-      `[access]\ngroups = ["developers"]\n[audit]\nfile = "${folder}"\n`,
+      `[access]\ngroups = ["developers"]\n[audit]\nfile = "${folder}${file}"\n`,
     )
     await expect(run({ mayRead: false })).rejects.toThrow(ResolverError)
   })

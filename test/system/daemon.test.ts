@@ -40,6 +40,26 @@ describe('iamlogind and iamlogin', () => {
     expect(await cli('status')).toMatchObject({ code: 3, stdout: '' })
   })
 
+  it.each([
+    ['status', 3, '/run/iamlogin/control.sock'],
+    ['users', 3, '/run/iamlogin/control.sock'],
+    ['groups', 3, '/run/iamlogin/control.sock'],
+    ['keys alice', 3, '/run/iamlogin/control.sock'],
+    ['explain alice', 3, '/run/iamlogin/control.sock'],
+    ['refresh', 3, '/run/iamlogin/control.sock'],
+    ['config grants --write', 1, '/etc/iamlogin/root.d: permission denied'],
+    ['config show > /dev/full', 1, 'no space left on device'],
+  ])(
+    'tells a plain user in one line and a hint why %s cannot be done',
+    async (args, code, said) => {
+      const plain = `setpriv --reuid 65534 --regid 65534 --clear-groups ${node} /opt/iamlogin/dist/cli.js`
+      const { stderr, ...outcome } = await machine.runAsync(`${plain} ${args}`)
+      expect(outcome.code).toBe(code)
+      expect(stderr).toMatch(/^iamlogin: [^\n]+\nhint: [^\n]+\n$/)
+      expect(stderr).toContain(said)
+    },
+  )
+
   it('tells a wrong configuration with file and line, and does not start', async () => {
     machine.write('/etc/iamlogin/iamlogin.toml', '[access]\ngruops = ["x"]\n')
     const told = '/etc/iamlogin/iamlogin.toml:2: access.gruops: unknown key; did you mean "groups"?'
