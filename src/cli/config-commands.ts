@@ -1,7 +1,6 @@
 // iamlogin config check, config show, config grants: what the configuration says, without the resolver.
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import type { Config } from '../config/config.ts'
 import { findOnHost, type Finding, type HostFacts } from '../config/host-check.ts'
 import { loadConfig, originText } from '../config/load.ts'
@@ -9,7 +8,9 @@ import { queriedGroups } from '../directory/access.ts'
 import { SourceError } from '../errors.ts'
 import { readSecret } from '../notify/webhook.ts'
 import { formerLists, grantsOf, rootLists, type Grant } from '../platform/grants.ts'
+import { replaceFile } from '../platform/replace-file.ts'
 import { createFileSource } from '../sources/file.ts'
+import { toFileError } from './file-error.ts'
 import { print, table, type Output } from './print.ts'
 
 /** What is wrong with the directory of the source `file`: it is read as the resolver reads it. */
@@ -73,12 +74,14 @@ const written = '# Written from '
 async function writeGrants(file: string, grants: readonly Grant[]): Promise<void> {
   mkdirSync(rootLists, { recursive: true })
   chmodSync(rootLists, 0o755)
-  for (const { path, key, names } of grants)
-    await writeFileAtomic(
-      path,
-      `${written}${key} of ${file} by: iamlogin config grants --write\n${names.map((name) => `${name}\n`).join('')}`,
-      { mode: 0o644 },
-    )
+  for (const { path, key, names } of grants) {
+    const text = `${written}${key} of ${file} by: iamlogin config grants --write\n${names.map((name) => `${name}\n`).join('')}`
+    // The unit writes them at each start and reload, an administrator at any time.
+    const form = { path, mode: 0o644, writer: String(process.pid) }
+    await replaceFile(form, Buffer.from(text)).catch((error: unknown) => {
+      throw toFileError(error, path) ?? error
+    })
+  }
   for (const path of formerLists)
     if (existsSync(path) && readFileSync(path, 'utf8').startsWith(written)) rmSync(path)
 }

@@ -8,6 +8,11 @@ export type End = 'replaced' | 'withdrawn'
 export type FileForm = {
   readonly path: string
   readonly mode: number
+  /**
+   * Tells this writer's temporary file from another's: needed where two processes may replace the same
+   * file at once. Without it a file that a crash left there is the next writer's to remove.
+   */
+  readonly writer?: string
   /** Tells whoever still has the file of before, which is open for writing. */
   readonly tellReaders?: (old: FileHandle, end: End) => Promise<void>
 }
@@ -54,8 +59,8 @@ async function writeTemporary(path: string, bytes: Uint8Array, mode: number): Pr
 
 /** Temporary file, fsync, rename, fsync of the folder: readers see the old file or the new one, whole. */
 export async function replaceFile(form: FileForm, bytes: Uint8Array): Promise<void> {
-  const { path, mode, tellReaders } = form
-  const temporary = `${path}.new`
+  const { path, mode, writer, tellReaders } = form
+  const temporary = writer === undefined ? `${path}.new` : `${path}.${writer}.new`
   await writeTemporary(temporary, bytes, mode)
   const old = tellReaders === undefined ? undefined : await openIfThere(path)
   try {
