@@ -100,11 +100,12 @@ async function loadDirectory(
 /** The keys of the last run; what keys.json lost, keys.db gives back. */
 async function loadKeys(
   file: KeysFile,
-  deps: { readonly offlineMs: number; readonly tell: Tell },
+  deps: { readonly offlineMs: number; readonly pins: Pins; readonly tell: Tell },
 ): Promise<readonly SavedCredentials[] | undefined> {
   const loaded = await tolerant(file.load(), undefined, deps.tell)
   if (loaded !== undefined) return loaded
-  const people = await file.salvage(deps.offlineMs)
+  const ids = new Map(Object.entries(deps.pins.uids).map(([id, uid]) => [uid, id]))
+  const people = await file.salvage(deps.offlineMs, (uid) => ids.get(uid))
   if (people === undefined) return undefined
   deps.tell(`keys.json is lost: the keys of ${people.length} people are restored from keys.db`)
   return people
@@ -124,10 +125,11 @@ export async function loadLastRun(
     undefined,
     tell,
   )
-  const keys = await loadKeys(keysFile, { offlineMs: config.source.offlineMs, tell })
+  const pins = state?.pins ?? { uids: {}, gids: {} }
+  const keys = await loadKeys(keysFile, { offlineMs: config.source.offlineMs, pins, tell })
   return {
     origin: originOf(config),
-    pins: state?.pins ?? { uids: {}, gids: {} },
+    pins,
     saved: state?.saved,
     hadState: state !== undefined,
     handover: undefined,

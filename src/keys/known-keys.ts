@@ -9,6 +9,8 @@ export const headerSize = 32
 /** keys-file.h's KEYS_FILE_HAS_FLAGS and KEYS_FILE_REQUIRES_MFA. */
 export const flag = { hasFlags: 1, requiresMfa: 2 } as const
 const flagsOffset = 24
+/** keys-file.h's KEYS_OF_PERSON. */
+export const personKind = 0
 
 export type KnownKeys = {
   readonly account: string

@@ -7,7 +7,7 @@ import type { CredentialPart, Directory, LocalAccounts, SourceUser } from '../di
 import { createOutput, type Output } from '../snapshot/output.ts'
 import { beginRecord, endRecord } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
-import { flag, headerSize } from './known-keys.ts'
+import { flag, headerSize, personKind } from './known-keys.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
 import { knownFlawOf } from './known-flaw.ts'
 import type { SavedCredentials } from './state.ts'
@@ -26,7 +26,7 @@ export type PublishedInput = {
   readonly now: number
 }
 
-const kind = { person: 0, shared: 1 } as const
+const kind = { person: personKind, shared: 1 } as const
 
 type KnownKey = {
   readonly line: string

@@ -10,7 +10,7 @@ import { createDurableFile, type DurableFile } from '../platform/durable-file.ts
 import type { Log } from '../platform/log.ts'
 import { readIfThere } from '../platform/read-if-there.ts'
 import { setAside } from '../platform/set-aside.ts'
-import { decodeKnownKeys, opensMore, type KnownKeys } from './known-keys.ts'
+import { decodeKnownKeys, opensMore, personKind, type KnownKeys } from './known-keys.ts'
 
 export type SavedCredentials = {
   /** SourceUser.id */
@@ -64,8 +64,12 @@ export type KeysFile = {
   /**
    * What keys.db gives back of a keys.json that is lost; undefined where it cannot be used.
    * @param offlineMs `source.offline` by which the file was written
+   * @param idOf SourceUser.id of a uid of this host
    */
-  readonly salvage: (offlineMs: number) => Promise<readonly SavedCredentials[] | undefined>
+  readonly salvage: (
+    offlineMs: number,
+    idOf: (uid: number) => string | undefined,
+  ) => Promise<readonly SavedCredentials[] | undefined>
   /** Writes keys.json with what `people` gives; each of its tries asks anew. */
   readonly save: (people: () => readonly SavedCredentials[]) => Promise<void>
   /** Puts keys.db in place. */
@@ -107,14 +111,19 @@ function originOf(id: string): 'iam' | 'tag' | 'file' {
 
 /**
  * The people of a keys.db. It tells until when a key serves, not when it was read: not later than
- * source.offline before that. Whether somebody has an MFA device it does not tell.
+ * source.offline before that. Whether a person has an MFA device it does not tell; a person who may not
+ * enter by what was read last is there by uid alone, and stays without keys until the source is asked.
  */
 export function peopleOf(
   known: readonly KnownKeys[],
   times: { readonly offlineMs: number; readonly notAfter: number },
+  idOf: (uid: number) => string | undefined,
 ): readonly SavedCredentials[] {
   const people = new Map<string, SavedCredentials>()
-  for (const { keys } of known)
+  for (const { uid, kind, keys } of known) {
+    const shut = kind === personKind && keys.length === 0 ? idOf(uid) : undefined
+    if (shut !== undefined)
+      people.set(shut, { id: shut, fetchedAt: times.notAfter, credentials: { keys: [] } })
     for (const { owner, id, line, until } of keys) {
       const [type = '', blob = ''] = line.split(' ')
       const before = people.get(owner.id)
@@ -128,6 +137,7 @@ export function peopleOf(
       const all = [...(before?.credentials.keys ?? []), key]
       people.set(owner.id, { id: owner.id, fetchedAt, credentials: { keys: all } })
     }
+  }
   return [...people.values()]
 }
 
@@ -171,13 +181,11 @@ export function createKeysFile(
         )
       }
     },
-    salvage: async (offlineMs) => {
+    salvage: async (offlineMs, idOf) => {
       try {
         const { mtimeMs } = await stat(dbPath)
-        return peopleOf(decodeKnownKeys(await readFile(dbPath)), {
-          offlineMs,
-          notAfter: Math.floor(mtimeMs),
-        })
+        const times = { offlineMs, notAfter: Math.floor(mtimeMs) }
+        return peopleOf(decodeKnownKeys(await readFile(dbPath)), times, idOf)
       } catch {
         return undefined
       }

@@ -117,10 +117,28 @@ describe('peopleOf', () => {
         { id: 'tag:x', origin: 'tag', body: 't btag:x' },
       ],
     }
-    expect(peopleOf(known, { offlineMs: 100, notAfter: 1_000 })).toEqual([
+    const noOne = () => undefined
+    expect(peopleOf(known, { offlineMs: 100, notAfter: 1_000 }, noOne)).toEqual([
       { id: 'AIDAalice', fetchedAt: 50, credentials },
     ])
-    expect(peopleOf(known, { offlineMs: 10, notAfter: 60 })).toMatchObject([{ fetchedAt: 60 }])
+    expect(peopleOf(known, { offlineMs: 10, notAfter: 60 }, noOne)).toMatchObject([
+      { fetchedAt: 60 },
+    ])
+  })
+
+  it('gives people who may not enter no key, whose uid tells who they are', () => {
+    const known = [
+      { account: 'alice', uid: 1, kind: 0, keys: [] },
+      { account: 'gone', uid: 3, kind: 0, keys: [] },
+      { account: 'ec2-user', uid: 2, kind: 1, keys: [] },
+    ]
+    const ids = new Map([
+      [1, 'AIDAalice'],
+      [2, 'AIDAother'],
+    ])
+    expect(peopleOf(known, { offlineMs: 100, notAfter: 1_000 }, (uid) => ids.get(uid))).toEqual([
+      { id: 'AIDAalice', fetchedAt: 1_000, credentials: { keys: [] } },
+    ])
   })
 })
 
