@@ -22,6 +22,15 @@ void liar_say(struct liar *liar, const uint8_t *bytes, size_t length)
         CHECK(pthread_mutex_unlock(&liar->lock) == 0);
 }
 
+void liar_then(struct liar *liar, const uint8_t *bytes, size_t length)
+{
+        CHECK(length <= sizeof(liar->then));
+        CHECK(pthread_mutex_lock(&liar->lock) == 0);
+        memcpy(liar->then, bytes, length);
+        liar->then_length = length;
+        CHECK(pthread_mutex_unlock(&liar->lock) == 0);
+}
+
 size_t liar_asked(struct liar *liar, uint8_t *bytes, size_t max)
 {
         CHECK(pthread_mutex_lock(&liar->lock) == 0);
@@ -46,6 +55,11 @@ static void answer(struct liar *liar, int fd)
         liar->request_length = (size_t) asked;
         size_t length = liar->length;
         memcpy(bytes, liar->answer, length);
+        if (liar->then_length > 0) {
+                memcpy(liar->answer, liar->then, liar->then_length);
+                liar->length = liar->then_length;
+                liar->then_length = 0;
+        }
         drip = liar->drip;
         endless = liar->endless;
         if (liar->leads_on)

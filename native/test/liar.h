@@ -17,6 +17,9 @@ struct liar {
         pthread_mutex_t lock;
         uint8_t answer[1048576];
         size_t length;
+        /* What takes the place of `answer` after the next connection. */
+        uint8_t then[1024];
+        size_t then_length;
         /* What the last connection asked. */
         uint8_t request[16384];
         size_t request_length;
@@ -34,6 +37,8 @@ struct liar {
 
 void liar_start(struct liar *liar);
 void liar_say(struct liar *liar, const uint8_t *bytes, size_t length);
+/* What it says from the second connection on. */
+void liar_then(struct liar *liar, const uint8_t *bytes, size_t length);
 /* Copies the last request; gives its length. */
 size_t liar_asked(struct liar *liar, uint8_t *bytes, size_t max);
 void liar_stop(struct liar *liar);

@@ -382,6 +382,37 @@ static void runs_a_session(const char *user)
         CHECK(pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS);
 }
 
+/* Of a person whom directory.db lacks the home is known only once the resolver lets them in. */
+static void asks_for_the_home_after_a_yes(void)
+{
+        enum { UID = 1950171475 }; /* of the vector */
+        uint8_t passwd[256];
+        size_t length = read_vector("response-passwd", passwd, sizeof(passwd));
+        char home[160];
+
+        snprintf(home, sizeof(home), "%s/home", host_folder());
+        CHECK(setenv("IAMLOGIN_TEST_HOME", home, 1) == 0 && mkdir(home, 0755) == 0);
+        host_remove("directory.db");
+        if (geteuid() == 0)
+                CHECK(chown(home, LEAVER, LEAVER) == 0);
+        answer_verdict(IAMLOGIN_VERDICT_ALLOW, "");
+        liar_then(&liar, passwd, length);
+        CHECK(account("alice") == PAM_PERM_DENIED);
+        CHECK(strstr(said, "your home /home/alice belongs to another user") != NULL);
+        CHECK(strstr(host_journalled(), "IAMLOGIN_RULE=the home belongs to another uid\n") != NULL);
+        if (geteuid() == 0) {
+                CHECK(chown(home, UID, UID) == 0);
+                answer_verdict(IAMLOGIN_VERDICT_ALLOW, "");
+                liar_then(&liar, passwd, length);
+                CHECK(account("alice") == PAM_SUCCESS && said[0] == '\0');
+        }
+        /* A refusal is a refusal, whatever the home. */
+        answer_verdict(IAMLOGIN_VERDICT_DENY, "no");
+        CHECK(account("alice") == PAM_PERM_DENIED && strcmp(said, "iamlogin: no") == 0);
+        CHECK(rmdir(home) == 0 && unsetenv("IAMLOGIN_TEST_HOME") == 0 && host_journalled()[0] == '\0');
+        host_publish("directory-db-lasting");
+}
+
 static void reports_sessions(void)
 {
         uint8_t expected[256], asked[1024];
@@ -509,6 +540,7 @@ int main(void)
         lets_nobody_in_by_a_broken_answer();
         goes_by_the_file_in_an_outage();
         opens_no_home_of_another_uid(true);
+        asks_for_the_home_after_a_yes();
         reports_sessions();
         liar_stop(&liar);
         decides_alone_when_nobody_answers();
