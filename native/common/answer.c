@@ -21,12 +21,36 @@ static bool allows_id(const struct local_table *local, uint32_t id)
         return root_ids_allow(&local->ids, id) && local_flags_of_id(local, id) == 0;
 }
 
+/*
+ * Names by which sudoers, polkit or daemons of distributions give root, on hosts without such an account
+ * too (Ubuntu's sudoers has %admin), and the resolver's own. src/directory/username.ts reserves them.
+ */
+#define NAME(text)                                                                                           \
+        {                                                                                                    \
+                text, sizeof(text) - 1                                                                       \
+        }
+
+static bool is_privileged(const struct view *name)
+{
+        static const struct view names[] = {
+                NAME("adm"),         NAME("admin"), NAME("disk"),    NAME("docker"), NAME("iamlogin"),
+                NAME("incus-admin"), NAME("kmem"),  NAME("libvirt"), NAME("lxd"),    NAME("shadow"),
+                NAME("staff"),       NAME("sudo"),  NAME("wheel")};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (names[i].length == name->length && memcmp(names[i].data, name->data, name->length) == 0)
+                        return true;
+        return false;
+}
+
+#undef NAME
+
 static bool allows_name(const struct local_table *local, const struct view *name)
 {
         /* A group may have the name of a folder that a local user lives in, and so may a user with another
          * home. */
         return (local_flags_of_name(local, name->data, name->length) & ~(unsigned int) LOCAL_IS_HOME) == 0 &&
-               !is_text(name, "iamlogin");
+               !is_privileged(name);
 }
 
 static bool allows_home(const struct local_table *local, const struct passwd_record *record)

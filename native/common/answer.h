@@ -3,7 +3,8 @@
  * What this host lets an answer say, wherever it came from: directory.db, the socket, a list. A decoded
  * record is checked here before anything of it is given out.
  *
- *   - no name that a local user or group has, and never "iamlogin", the resolver's own
+ *   - no name that a local user or group has; never "iamlogin", the resolver's own, nor a name that gives
+ *     root wherever it is (wheel, admin, docker ...), be there such a local group or not
  *   - no id that one of them has, none outside root's list `ids`, none that is never given (root-ids.h)
  *   - a home directly below root's folder of homes, and no local user's there
  *   - a shell of /etc/shells that can be executed, else /bin/sh; nologin and false stay, they open less

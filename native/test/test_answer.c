@@ -127,6 +127,22 @@ static void gives_no_local_name_by_id(void)
         CHECK(group("iamlogin", 1900000077) == NSS_STATUS_UNAVAIL);
 }
 
+static void gives_no_name_that_gives_root(void)
+{
+        static const char *const names[] = {"adm",     "admin", "disk",   "docker", "incus-admin", "kmem",
+                                            "libvirt", "lxd",   "shadow", "staff",  "sudo",        "wheel"};
+        struct group entry;
+        int error;
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                CHECK(group(names[i], 1900000077) == NSS_STATUS_UNAVAIL);
+                CHECK(user(names[i], OURS, "/home/dora") == NSS_STATUS_UNAVAIL);
+                CHECK(getgrnam_(names[i], &entry, buffer, sizeof(buffer), &error) == NSS_STATUS_NOTFOUND);
+        }
+        CHECK(group("admins", 1900000077) == NSS_STATUS_SUCCESS);
+        CHECK(group("whee", 1900000077) == NSS_STATUS_SUCCESS);
+}
+
 static void asks_nobody_about_local_names_and_ids(void)
 {
         struct passwd entry;
@@ -429,6 +445,7 @@ int main(void)
         initgroups_ = (initgroups_fn *) symbol(module, "_nss_iamlogin_initgroups_dyn");
         liar_start(&liar);
         gives_no_local_name_by_id();
+        gives_no_name_that_gives_root();
         asks_nobody_about_local_names_and_ids();
         believes_no_id_out_of_roots_range();
         sets_nothing_by_gecos();

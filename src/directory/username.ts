@@ -63,6 +63,8 @@ export const reservedNames: ReadonlySet<string> = new Set([
     'users',
   ],
   ...['input', 'sgx', 'kvm', 'render', 'crontab', 'docker', 'lxd', 'admin', 'iamlogin'],
+  // With wheel, sudo and their kind above: native/common/answer.c never takes them from a resolver.
+  ...['incus', 'incus-admin', 'libvirt'],
   'iamlogin-sudo',
 ])
 

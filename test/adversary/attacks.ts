@@ -183,6 +183,27 @@ export const attacks: readonly Attack[] = [
     },
   },
   {
+    id: 'privileged-names',
+    sentence:
+      'give its users a group by whose name distributions give root (`admin`, `wheel`, `docker`), where the host has no such group',
+    play: async (host) => {
+      for (const name of ['wheel', 'admin', 'libvirt']) {
+        assert.doesNotMatch(
+          await outputOf(host, 'getent -s group:files group'),
+          RegExp(`^${name}:`, 'm'),
+        )
+        host.lie({
+          ...aPerson(aPasswd()),
+          ...say.gids('mallory', [uid, gid]),
+          ...say.group({ name, gid, members: ['mallory'] }),
+        })
+        await expectNothing(host, `getent group ${name}`)
+        await expectNothing(host, `getent group ${gid}`)
+        assert.doesNotMatch(await outputOf(host, 'id -nG mallory 2>/dev/null'), RegExp(name))
+      }
+    },
+  },
+  {
     id: 'local-names-in-lists',
     sentence: 'put a local name, or an id of the system, into an enumeration',
     play: async (host) => {

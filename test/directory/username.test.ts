@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isPossibleName, isReservedName, linuxName } from '../../src/directory/username.ts'
@@ -33,6 +34,13 @@ describe('linuxName', () => {
     ['a-name-that-is-longer-than-linux-takes', 'name-too-long'],
   ])('refuses %s: %s', (name, code) => {
     expect(linuxName(name, lower)).toMatchObject({ ok: false, code })
+  })
+
+  it('reserves every name that the C side takes from no resolver', () => {
+    const answer = readFileSync('native/common/answer.c', 'utf8')
+    const names = [...answer.matchAll(/NAME\("([\w-]+)"\)/g)].flatMap(([, name]) => name ?? [])
+    expect(names).toContain('wheel')
+    expect(names.filter((name) => !isReservedName(name))).toEqual([])
   })
 
   it('keeps the case where the configuration says so', () => {
