@@ -483,7 +483,7 @@ export const powers: readonly Attack[] = [
   {
     id: 'groups',
     sentence:
-      'say who is a member of which IAM group: of `iamlogin-sudo` too, which the packaged sudoers file lets be root',
+      'say who is a member of which IAM group: of `iamlogin-sudo` too, which the packaged sudoers file lets be root, and of any other group that rules of the host (sudoers, AllowGroups, polkit) name and no local group is called',
     play: async (host) => {
       host.lie({
         ...aPerson(aPasswd()),
@@ -491,6 +491,20 @@ export const powers: readonly Attack[] = [
         ...say.group({ name: 'iamlogin-sudo', gid, members: ['mallory'] }),
       })
       assert.match(await outputOf(host, 'id -Gn mallory'), /iamlogin-sudo/)
+    },
+  },
+  {
+    id: 'signals',
+    sentence:
+      'stop the key command by a signal, for it runs as the same user: until `LoginGraceTime` is over, logins by key wait, those of local users too (passwords and the console do not)',
+    play: async (host) => {
+      // Of its mode, and for the user that sshd runs it as.
+      await host.run('install -m 0711 /bin/sleep /opt/held')
+      await host.run('systemd-run -q -p Type=exec --unit=held --uid=iamlogin /opt/held infinity')
+      const pid = await outputOf(host, 'systemctl show -P MainPID held')
+      await host.asResolver(`kill -STOP ${pid}`)
+      assert.match(await outputOf(host, `cat /proc/${pid}/stat`), / T /)
+      await host.run('systemctl kill -s KILL held; rm /opt/held')
     },
   },
   {
