@@ -28,6 +28,7 @@ describe('the door', () => {
   const alices = makeKey(folder, 'alice', 'ed25519')
   const bobs = makeKey(folder, 'bob', 'rsa')
   const fays = makeKey(folder, 'fay', 'rsa')
+  const newcomers = makeKey(folder, 'newcomer', 'rsa')
   const ca = makeKey(folder, 'ca', 'ed25519')
   const laptop = makeKey(folder, 'laptop', 'ed25519')
   let iam: IamServer
@@ -208,11 +209,17 @@ ttl = "1s"
 
   it('opens no home that another uid owns, and tells the fix', async () => {
     const enter = () => container.run('pamtester sshd alice acct_mgmt 2>&1')
-    await container.must('mkdir -p /home/alice && chown 1999999999 /home/alice')
+    await container.must(
+      'mkdir -p /home/alice && echo "touch /tmp/planted" > /home/alice/.bash_profile && chown -R 1999999999 /home/alice',
+    )
     const refused = await enter()
     expect(refused.code).not.toBe(0)
     expect(refused.stdout).toContain('your home /home/alice belongs to another user')
     expect((await visits.run('alice', alices.path, 'true')).code).not.toBe(0)
+    const asRoot = await container.run('su - alice -c true 2>&1')
+    expect(asRoot.code).not.toBe(0)
+    expect(asRoot.stdout).toContain('your home /home/alice belongs to another user')
+    expect((await container.run('ls /tmp/planted')).code).not.toBe(0)
     const { stdout } = await container.run('journalctl -o cat --since -1min')
     expect(stdout).toMatch(/alice \(uid (\d+)\) is refused: .* chown -hR \1:\1 \/home\/alice/)
     await container.must('chown -hR alice:alice /home/alice')
@@ -221,7 +228,44 @@ ttl = "1s"
       'login-refused alice sshd *',
       'key-offered alice',
       'login-refused alice sshd *',
+      'login-refused alice su-l *',
       'login-allowed alice sshd',
     ])
+    expect((await container.run('su - alice -c true && ls /tmp/planted')).code).toBe(0)
+  })
+
+  it('lets nobody in as the person who had the name before, before the directory is read', async () => {
+    const [uid, as] = [await container.must('id -u alice'), 'id -u; pwd']
+    expect(await visits.run('alice', alices.path, as)).toEqual({
+      code: 0,
+      output: `${uid}\n/home/alice`,
+    })
+    iam.renameUser('Alice', 'Alicia')
+    iam.addUser('Alice', ['developers'])
+    iam.uploadKey('Alice', newcomers.publicKey)
+    iam.setFault('GetGroup', 'error')
+    for (const fault of [undefined, 'denied'] as const) {
+      iam.setFault('GetUser', fault)
+      // With keys.ttl of a second the keys are read at each of these.
+      await until(async () => {
+        iam.resetCalls()
+        expect(await visits.run('alice', newcomers.path, as)).toMatchObject({ code: 255 })
+        return iam.calls()['ListSSHPublicKeys'] !== undefined
+      })
+    }
+    expect((await telling.words()).filter((each) => each.startsWith('session-open'))).toHaveLength(
+      1,
+    )
+    iam.setFault('GetGroup')
+    iam.setFault('GetUser')
+    await container.must('iamlogin refresh')
+    const { code, output } = await visits.run('alice', newcomers.path, as)
+    const [newUid, home] = output.split('\n')
+    expect({ code, home }).toEqual({ code: 0, home: `/home/alice-${newUid ?? ''}` })
+    expect(newUid).not.toBe(uid)
+    expect(await visits.run('alicia', alices.path, as)).toEqual({
+      code: 0,
+      output: `${uid}\n/home/alice`,
+    })
   })
 })
