@@ -1,7 +1,7 @@
 // The command line against whatever listens on control.sock.
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -57,6 +57,42 @@ describe('createAsk', () => {
     })
     expect(error).toBeInstanceOf(ResolverError)
     expect(String(error)).toContain('an answer of more than 67108864 bytes')
+  })
+
+  const impatient = { probeAfterMs: 20, probeMs: 200, listenerOf: () => undefined }
+
+  it('waits for an answer that takes its time while the resolver answers others', async () => {
+    const socket = join(folder, `${servers++}.sock`)
+    const held: ServerResponse[] = []
+    const server = createServer((question, answer) => {
+      if (question.url === '/slow') held.push(answer)
+      else {
+        answer.end('{}')
+        // By then the one who asks has seen the answer, or will not.
+        setTimeout(() => held.map((each) => each.end('{"users":3}')), 2 * impatient.probeMs)
+      }
+    }).listen(socket)
+    await once(server, 'listening')
+    expect(await createAsk(socket, impatient)(schema, '/slow')).toEqual({ users: 3 })
+    server.close()
+  })
+
+  it.each([
+    [{ pid: 7, isStopped: false }, 'the resolver (pid 7) does not answer', /^systemctl restart/],
+    [{ pid: 7, isStopped: true }, 'the resolver (pid 7) is stopped by', /^kill -CONT 7, or sys/],
+    [undefined, 'the resolver does not answer', /^systemctl restart/],
+  ])('says that a resolver hangs, and what is known of it: %o', async (listener, said, hint) => {
+    const socket = join(folder, `${servers++}.sock`)
+    const server = createServer(() => undefined).listen(socket)
+    await once(server, 'listening')
+    const ask = createAsk(socket, { ...impatient, listenerOf: () => listener })
+    await expect(ask(schema, '/status')).rejects.toMatchObject({
+      code: 'resolver_unreachable',
+      message: expect.stringContaining(said) as string,
+      hint: expect.stringMatching(hint) as string,
+    })
+    server.closeAllConnections()
+    server.close()
   })
 
   it('says what to do when nothing listens', async () => {

@@ -231,6 +231,17 @@ describe('iamlogind and iamlogin', () => {
     expect((await machine.runAsync('getent passwd alice')).code).toBe(0)
   })
 
+  it('says within seconds that a resolver is stopped', async () => {
+    machine.signalResolver('SIGSTOP')
+    const startedAt = performance.now()
+    const { code, stderr } = await cli('status')
+    expect(performance.now() - startedAt).toBeLessThan(8_000)
+    machine.signalResolver('SIGCONT')
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/the resolver \(pid \d+\) is stopped .*\nhint: kill -CONT \d+, or/)
+    expect(await cli('status')).toMatchObject({ code: 0 })
+  })
+
   it('refuses a second resolver on the same socket', async () => {
     expect(await daemon(asUser)).toMatchObject({
       code: 1,
