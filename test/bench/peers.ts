@@ -52,13 +52,9 @@ export async function startPeers(machine: Machine, people: People): Promise<Peer
   const ldap = `ldap://127.0.0.1:${await freePort()}/`
   const children: ChildProcess[] = []
   const start = (command: string): void => {
-    const program = spawn(
-      'nsenter',
-      [`--root=${machine.root}`, '--wd=/', 'sh', '-c', `exec ${command}`],
-      {
-        stdio: 'ignore',
-      },
-    )
+    const program = spawn('/usr/sbin/chroot', [machine.root, 'sh', '-c', `exec ${command}`], {
+      stdio: 'ignore',
+    })
     children.push(program)
   }
   const must = async (command: string): Promise<void> => {
