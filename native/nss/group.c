@@ -33,7 +33,8 @@ EXPORT enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t grou
 enum nss_status _nss_iamlogin_getgrnam_r(const char *name, struct group *grp, char *buffer, size_t length,
                                          int *errnop)
 {
-        return to_nss_status(lookup_group_by_name(name, buffer, length, grp), errnop);
+        return to_nss_status(is_sysusers() ? -ENOENT : lookup_group_by_name(name, buffer, length, grp),
+                             errnop);
 }
 
 enum nss_status _nss_iamlogin_getgrgid_r(gid_t gid, struct group *grp, char *buffer, size_t length,

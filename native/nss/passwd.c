@@ -28,7 +28,8 @@ EXPORT enum nss_status _nss_iamlogin_endpwent(void);
 enum nss_status _nss_iamlogin_getpwnam_r(const char *name, struct passwd *pwd, char *buffer, size_t length,
                                          int *errnop)
 {
-        return to_nss_status(lookup_passwd_by_name(name, buffer, length, pwd), errnop);
+        return to_nss_status(is_sysusers() ? -ENOENT : lookup_passwd_by_name(name, buffer, length, pwd),
+                             errnop);
 }
 
 enum nss_status _nss_iamlogin_getpwuid_r(uid_t uid, struct passwd *pwd, char *buffer, size_t length,

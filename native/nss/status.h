@@ -8,10 +8,12 @@
 #include <string.h>
 
 /*
- * systemd-sysusers of systemd 247 and 249 makes an account only if errno is 0 or ENOENT after getpwnam(3);
- * a package installed while no resolver answers would go without. Only this program, which asks whether
- * root's own file may have the name: anywhere else ENOENT reads as "not found" (Postfix bounces mail on
- * it). The status stays UNAVAIL, so that libc goes on. Whom directory.db knows, it finds.
+ * systemd-sysusers makes the accounts of the system by sysusers.d(5), which are root's to name. A name that
+ * is found it takes for the account: the service of a package that was just unpacked would run as the person
+ * of IAM who has that name, because the resolver learns of the file a moment later. So it is told of no name
+ * of ours. Of ids it is, and its systemd 247 and 249 goes on after a lookup only if errno is 0 or ENOENT,
+ * which an outage must be for them. Only this program: elsewhere ENOENT reads as "not found" (Postfix
+ * bounces mail on it).
  */
 static inline bool is_sysusers(void)
 {

@@ -325,15 +325,31 @@ static void knows_at_once_that_nobody_listens(void)
         CHECK(now_ms() - before < IAMLOGIN_LOOKUP_DEADLINE_MS);
 }
 
-static void lets_systemd_sysusers_go_on(void)
+static void answers_systemd_sysusers(void)
 {
         char *name = program_invocation_short_name;
+        uint8_t bytes[256], asked[16];
+        char buffer[256];
         struct passwd entry;
-        int error;
+        int error = 0;
 
-        CHECK(by_name("svcq1", &entry, &error) == NSS_STATUS_UNAVAIL && error != ENOENT);
+        size_t length = read_vector("response-passwd", bytes, sizeof(bytes));
+        liar_start(&liar);
+        liar_say(&liar, bytes, length);
+        CHECK(by_name("alice", &entry, &error) == NSS_STATUS_SUCCESS);
         program_invocation_short_name = (char *) "systemd-sysusers";
-        CHECK(by_name("svcq1", &entry, &error) == NSS_STATUS_UNAVAIL && error == ENOENT);
+        int before = liar.count;
+        CHECK(by_name("alice", &entry, &error) == NSS_STATUS_NOTFOUND && error == ENOENT);
+        CHECK(liar.count == before);
+        bytes[5] = IAMLOGIN_OP_PASSWD_BY_UID;
+        liar_say(&liar, bytes, length);
+        CHECK(getpwuid_(1950171475, &entry, buffer, sizeof(buffer), &error) == NSS_STATUS_SUCCESS);
+        CHECK(liar_asked(&liar, asked, sizeof(asked)) > 5 && asked[5] == IAMLOGIN_OP_PASSWD_BY_UID);
+        liar_stop(&liar);
+        /* An outage lets it go on, and is one to everybody else. */
+        CHECK(by_name("svcq1", &entry, &error) == NSS_STATUS_NOTFOUND && error == ENOENT);
+        CHECK(getpwuid_(1950171475, &entry, buffer, sizeof(buffer), &error) == NSS_STATUS_UNAVAIL);
+        CHECK(error == ENOENT);
         program_invocation_short_name = name;
         CHECK(by_name("svcq1", &entry, &error) == NSS_STATUS_UNAVAIL && error != ENOENT);
 }
@@ -365,6 +381,6 @@ int main(void)
         liar_stop(&liar);
         CHECK(count_descriptors() == descriptors);
         knows_at_once_that_nobody_listens();
-        lets_systemd_sysusers_go_on();
+        answers_systemd_sysusers();
         return 0;
 }
