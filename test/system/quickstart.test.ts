@@ -49,6 +49,9 @@ describe("the README's quick start", () => {
     expect(
       await container.must('ls /opt/iamlogin /usr/libexec; getent passwd iamlogin || true'),
     ).not.toMatch(/iamlogin:x|releases|^iamlogin$/m)
+    expect(await container.must('systemctl is-active iamlogind || true')).toBe('inactive')
+    expect(await container.must('systemctl list-units --all --no-legend "iamlogin*"')).toBe('')
+    expect(await container.must('find /run /var/lib -name "iamlogin*"')).toBe('')
   })
 
   it('edits nothing while a check fails, and names what failed', async () => {
