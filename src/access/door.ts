@@ -70,7 +70,7 @@ export type DoorDeps = {
 const repeatMs = 5_000
 /** From the key to the session: sshd's LoginGraceTime, and room. */
 const openedMs = 300_000
-const openedMax = 10_000
+const recentMax = 10_000
 
 /** PAM_TTY of every login by sshd, which has no terminal yet: OpenSSH's auth-pam.c. */
 const sshdTty = 'ssh'
@@ -99,21 +99,13 @@ export function flawOf(
 /** Makes the door. */
 export function createDoor(deps: DoorDeps): Door {
   const { clock, audit } = deps
-  const told = new Map<string, { readonly when: number; readonly linuxUser: string }>()
-  const opened = new LRUCache<string, Opened>({
-    max: openedMax,
-    ttl: openedMs,
-    ttlResolution: 0,
-    perf: { now: clock.monotonic },
-  })
-
+  const recent = <Value extends string | true | Opened>(ttl: number): LRUCache<string, Value> =>
+    new LRUCache({ max: recentMax, ttl, ttlResolution: 0, perf: { now: clock.monotonic } })
+  /** Keys that were reported a moment ago, with the account. */
+  const told = recent<string>(repeatMs)
+  const opened = recent<Opened>(openedMs)
   /** Accounts for which sshd was given a key a moment ago, until it asks whether they may enter. */
-  const admitted = new LRUCache<string, true>({
-    max: openedMax,
-    ttl: openedMs,
-    ttlResolution: 0,
-    perf: { now: clock.monotonic },
-  })
+  const admitted = recent<true>(openedMs)
 
   const expired = (view: DoorView): boolean => ageOf(clock, view.readAt) > deps.offlineMs
 
@@ -123,15 +115,14 @@ export function createDoor(deps: DoorDeps): Door {
     action: 'key-offered' | 'key-refused',
     told_: { readonly subject: AuditSubject; readonly key: AuditKey } & Why,
   ): void => {
-    const now = clock.monotonic()
-    const mark = `${action} ${told_.subject.linuxUser} ${told_.key.fingerprint}`
-    for (const [each, { when }] of told) if (now - when > repeatMs) told.delete(each)
+    const { linuxUser } = told_.subject
+    const mark = `${action} ${linuxUser} ${told_.key.fingerprint}`
     if (told.has(mark)) return
-    told.set(mark, { when: now, linuxUser: told_.subject.linuxUser })
+    told.set(mark, linuxUser)
     audit({ action, at: clock.now(), ...told_ })
   }
   const entered = (linuxUser: string): void => {
-    for (const [each, { linuxUser: whose }] of told) if (whose === linuxUser) told.delete(each)
+    for (const [mark, account] of [...told.entries()]) if (account === linuxUser) told.delete(mark)
   }
 
   /** The people whose keys open `user`; a status where that cannot be or is not known. */
@@ -145,7 +136,7 @@ export function createDoor(deps: DoorDeps): Door {
     const localUid = deps.local().users.get(user)
     if (localUid !== undefined) {
       const shared = view.directory.shared[user]
-      return shared !== undefined && localUid === uid && uid !== 0 ? shared : 'notfound'
+      return shared !== undefined && localUid === uid ? shared : 'notfound'
     }
     const account = view.index.accountByName(user)
     if (account !== undefined) return account.passwd.uid === uid ? [account.user] : 'notfound'
@@ -287,7 +278,7 @@ export function createDoor(deps: DoorDeps): Door {
     account: async (user, door) => {
       const { subject, ...answer } = await decide(user)
       // Of a certificate, cron or sudo the event must not say that a key opened the door.
-      const byKey = door.tty === sshdTty && admitted.delete(user)
+      const byKey = door.tty === sshdTty && admitted.has(user) && admitted.delete(user)
       entered(user)
       if (answer.verdict === 'allow' || answer.verdict === 'deny')
         audit({
