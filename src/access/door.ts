@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts'
 import type { KeysConfig } from '../config/config.ts'
+import { sharersOf } from '../directory/access.ts'
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
@@ -135,7 +136,7 @@ export function createDoor(deps: DoorDeps): Door {
     if (view === undefined) return 'unavail'
     const localUid = deps.local().users.get(user)
     if (localUid !== undefined) {
-      const shared = view.directory.shared[user]
+      const shared = sharersOf(view.directory, user)
       return shared !== undefined && localUid === uid ? shared : 'notfound'
     }
     const account = view.index.accountByName(user)

@@ -1,6 +1,7 @@
 // Whose right ended: after each read of the source, the processes of whoever lost it end too.
 // Who lives here is read from the process table each time: a restart forgets nobody.
 import type { Audit, AuditSubject } from '../audit/event.ts'
+import { sharersOf } from '../directory/access.ts'
 import type { Account, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -150,7 +151,7 @@ export function createRevoker(deps: RevokeDeps): Revoker {
   }
 
   const sharedStanding = async (view: DoorView, session: SharedSession): Promise<Standing> => {
-    const sharers = view.directory.shared[session.account] ?? []
+    const sharers = sharersOf(view.directory, session.account) ?? []
     const person = sharers.find(({ id }) => id === session.person.id)
     if (person === undefined)
       return { state: 'lost', reason: 'in no group that shares the account any more' }

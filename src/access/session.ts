@@ -1,6 +1,7 @@
 // Sessions as PAM reports them: opened, closed, and with which key.
 import { LRUCache } from 'lru-cache'
 import type { Audit, AuditKey, AuditSubject } from '../audit/event.ts'
+import { sharersOf } from '../directory/access.ts'
 import type { LocalAccounts, SourceUser } from '../directory/types.ts'
 import { identify as identifyKey } from '../keys/certificate.ts'
 import { keyOfBlob } from '../keys/credentials.ts'
@@ -79,7 +80,8 @@ export function createSessions(deps: SessionDeps): Sessions {
     // what another host claims, which counts only where nothing else tells.
     const account = fields.rhost === '' ? (asker ?? entered) : (entered ?? asker)
     const shared = account === undefined
-    const people = shared ? (view?.directory.shared[fields.user] ?? []) : [account.user]
+    const sharers = view === undefined ? undefined : sharersOf(view.directory, fields.user)
+    const people = shared ? (sharers ?? []) : [account.user]
     if (people.length === 0) return undefined
     const base = {
       linuxUser: fields.user,

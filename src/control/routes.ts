@@ -1,5 +1,6 @@
 // What control.sock answers: one function a document, over what the daemon hands in.
 import { flawOf } from '../access/door.ts'
+import { sharersOf } from '../directory/access.ts'
 import { explainName, type Explanation, type ExplainStep } from '../directory/explain.ts'
 import type { Account, SourceUser } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
@@ -147,7 +148,7 @@ export async function keysOf(
   current: Current,
   name: string,
 ): Promise<KeysDocument | string | undefined> {
-  const shared = current.directory.shared[name]
+  const shared = sharersOf(current.directory, name)
   const account = shared === undefined ? accountOf(current, name) : undefined
   const people = shared ?? (account === undefined ? undefined : [account.user])
   if (people === undefined) return undefined

@@ -1,6 +1,6 @@
 // Who may be here: group membership in the source, read by the rules.
 import { finish, pace, type Steps } from './steps.ts'
-import type { DirectoryRules, SourceDirectory, SourceUser } from './types.ts'
+import type { Directory, DirectoryRules, SourceDirectory, SourceUser } from './types.ts'
 
 /** The groups that a read must ask for: each once; "*" stands for every user. */
 export function queriedGroups(
@@ -54,4 +54,13 @@ export function sharedPeople(
         return [account, source.users.filter((user) => ids.has(user.id))]
       }),
   )
+}
+
+/** The people who may log in to a local account; undefined where it is not shared. */
+export function sharersOf(
+  { shared }: Pick<Directory, 'shared'>,
+  account: string,
+): readonly SourceUser[] | undefined {
+  // A Linux user may be named "constructor".
+  return Object.hasOwn(shared, account) ? shared[account] : undefined
 }

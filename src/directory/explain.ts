@@ -1,5 +1,5 @@
 // The rules of build.ts told step by step for one name: what `iamlogin explain` prints.
-import { membersOf } from './access.ts'
+import { membersOf, sharersOf } from './access.ts'
 import { linuxName } from './username.ts'
 import type {
   Account,
@@ -61,7 +61,7 @@ function explainLocal(name: string, { directory, local }: ExplainInput): Explana
     },
   ]
   const told = { account: name, person: undefined, isLocal: true, steps }
-  const people = directory.shared[name]
+  const people = sharersOf(directory, name)
   if (people === undefined) return { ...told, allowed: false }
   const allowed = people.length > 0
   steps.push({
@@ -174,7 +174,7 @@ function explainPerson(
 /** Tells why a source or Linux name can or cannot be a user here. */
 export function explainName(name: string, input: ExplainInput): Explanation {
   const local = explainLocal(name, input)
-  if (local !== undefined && input.directory.shared[name] !== undefined) return local
+  if (local !== undefined && sharersOf(input.directory, name) !== undefined) return local
   const before = local?.steps ?? []
   const person = personOf(name, input)
   const around = neighbours(name, person, input)

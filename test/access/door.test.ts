@@ -314,6 +314,12 @@ describe('authorizedKeys', () => {
     )
   })
 
+  it('has no key for a local account whose name a JavaScript object has too', async () => {
+    const { ask, world } = aDoor()
+    world.local = { ...localAccounts, users: new Map([['constructor', 1001]]) }
+    expect(await ask({ user: 'constructor', uid: 1001 })).toEqual({ status: 'notfound' })
+  })
+
   it('has the source read for a name that it does not know', async () => {
     const { ask, state, read, keys, uidOf, world } = aDoor()
     const carol = aUser({ name: 'carol' })

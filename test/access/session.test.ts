@@ -163,12 +163,15 @@ describe('open', () => {
     expect(events).toMatchObject([{ subject: { linuxUser: 'alice', person: alice } }])
   })
 
-  it.each(['mail', 'root', 'nobody-of-ours'])('tells nothing of %s', async (user) => {
-    const { sessions, events, start } = aBook()
-    await sessions.open(aReport({ at: start, user }))
-    expect(events).toEqual([])
-    expect(sessions.live()).toBe(0)
-  })
+  it.each(['mail', 'root', 'nobody-of-ours', 'constructor'])(
+    'tells nothing of %s',
+    async (user) => {
+      const { sessions, events, start } = aBook()
+      await sessions.open(aReport({ at: start, user }))
+      expect(events).toEqual([])
+      expect(sessions.live()).toBe(0)
+    },
+  )
 
   it('tells nothing before there is a directory', async () => {
     const { sessions, events, start, forget } = aBook()

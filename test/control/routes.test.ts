@@ -61,8 +61,8 @@ describe('keysOf', () => {
     expect(document).toMatchObject({ user: 'deploy', keys: [{ owner: 'Bob' }, { owner: 'carol' }] })
   })
 
-  it('knows no keys of others', async () => {
-    expect(await keysHere(parts(good), 'stranger')).toBeUndefined()
+  it.each(['stranger', 'constructor'])('knows no keys of %s', async (name) => {
+    expect(await keysHere(parts(good), name)).toBeUndefined()
   })
 })
 
