@@ -9,6 +9,7 @@ import { SourceError } from '../errors.ts'
 import { readSecret } from '../notify/webhook.ts'
 import { formerLists, grantsOf, rootLists, type Grant } from '../platform/grants.ts'
 import { replaceFile } from '../platform/replace-file.ts'
+import { sssdFindings } from '../platform/sssd.ts'
 import { createFileSource } from '../sources/file.ts'
 import { toFileError } from './file-error.ts'
 import { print, table, type Output } from './print.ts'
@@ -94,6 +95,8 @@ export async function configGrants(output: Output, file: string, write: boolean)
   const { access, ids, accounts } = loadConfig(file).config
   const grants = grantsOf({ ...access, ids, home: accounts.home })
   if (write) await writeGrants(file, grants)
+  // The unit writes the lists as root at each start: what only root may read is logged by it.
+  if (write) for (const finding of sssdFindings()) output.warn(`warning: ${finding}`)
   if (write && !isSearchable(dirname(rootLists)))
     output.warn(
       `${dirname(rootLists)}: processes of other users cannot read root's lists below it, and so resolve nobody: chmod 755 ${dirname(rootLists)}`,

@@ -11,6 +11,7 @@ import {
   type StatusDocument,
 } from '../control/documents.ts'
 import { lookForLeftovers, type FindLeftovers } from '../platform/leftovers.ts'
+import { sssdFindings } from '../platform/sssd.ts'
 import { ago, print, table, type Output } from './print.ts'
 import { Refused, type Ask } from './resolver-client.ts'
 
@@ -90,9 +91,16 @@ function isWell({ source, directory, owedWrites }: StatusDocument): boolean {
  * iamlogin status: 0 when all is well; 1 before the first read, when the source fails, a group, keys or
  * tags cannot be read, the directory is stale, or the state directory cannot be written.
  */
-export async function status(ask: Ask, output: Output, now: number): Promise<ExitCode> {
-  const document = await ask(statusDocument, '/status')
-  if (document instanceof Refused) return told(output, document)
+export async function status(
+  ask: Ask,
+  output: Output,
+  now: number,
+  ofSssd: () => readonly string[] = sssdFindings,
+): Promise<ExitCode> {
+  const answer = await ask(statusDocument, '/status')
+  if (answer instanceof Refused) return told(output, answer)
+  // The resolver may not read sssd.conf: root, who asks, may.
+  const document = { ...answer, notices: [...answer.notices, ...ofSssd()] }
   print(output, document, (each) => statusText(each, now))
   return isWell(document) ? 0 : 1
 }

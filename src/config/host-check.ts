@@ -18,6 +18,8 @@ export type HostFacts = {
   /** Of a file or folder; undefined where there is none. */
   readonly stat: (path: string) => FileFacts | undefined
   readonly sudo: SudoFacts
+  /** What is to be told of SSSD. */
+  readonly sssd: readonly string[]
   /** The folder of root's lists. */
   readonly rootLists: string
 }
@@ -129,6 +131,7 @@ export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Find
         ]
       : []),
     ...(ofSudo === undefined ? [] : [ofSudo]),
+    ...host.sssd,
     ...regionsOf(config).flatMap(([key, region]) => {
       const near = nearestRegion(region)
       return near === undefined

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import type { HostAccounts } from '../directory/types.ts'
 import type { SudoFacts } from '../setup/sudoers.ts'
 import { rootLists } from './grants.ts'
+import { sssdFindings } from './sssd.ts'
 import { sudoFacts } from './sudo-facts.ts'
 
 function statOf(path: string): { mode: number; uid: number; gid: number } | undefined {
@@ -18,6 +19,7 @@ export function hostFacts({ users, groups, shells }: HostAccounts): {
   readonly resolver: { readonly uid: number; readonly gid: number } | undefined
   readonly stat: (path: string) => { mode: number; uid: number; gid: number } | undefined
   readonly sudo: SudoFacts
+  readonly sssd: readonly string[]
   readonly rootLists: string
 } {
   const uid = users.get('iamlogin')
@@ -29,6 +31,7 @@ export function hostFacts({ users, groups, shells }: HostAccounts): {
     resolver: uid === undefined || gid === undefined ? undefined : { uid, gid },
     stat: statOf,
     sudo: sudoFacts(),
+    sssd: sssdFindings(),
     rootLists,
   }
 }

@@ -24,6 +24,7 @@ const host: HostFacts = {
   resolver: undefined,
   stat: () => undefined,
   sudo: { kinds: new Set(), sudoers: undefined, sudoConf: '' },
+  sssd: [],
   rootLists: '/etc/iamlogin/root.d',
 }
 

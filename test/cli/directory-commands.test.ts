@@ -40,7 +40,8 @@ async function told(document: StatusDocument): Promise<{ code: number; text: str
     lines.push(text)
   }
   const ask: Ask = (schema) => Promise.resolve(schema.parse(document))
-  const code = await status(ask, { json: false, write, warn: write }, now)
+  const ofSssd = () => ['the domain iam caches']
+  const code = await status(ask, { json: false, write, warn: write }, now, ofSssd)
   return { code, text: lines.join('\n') }
 }
 
@@ -50,6 +51,10 @@ const owed = { file: 'keys.db', since: now, error: 'ENOSPC', onDisk: 'older' as 
 describe('iamlogin status', () => {
   it('exits 0 when everything was read and saved', async () => {
     expect(await told(well)).toMatchObject({ code: 0 })
+  })
+
+  it('names SSSD where it caches our names', async () => {
+    expect((await told(well)).text).toContain('notice     the domain iam caches')
   })
 
   it.each([

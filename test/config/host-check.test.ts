@@ -21,6 +21,7 @@ const aHost = (facts: Partial<HostFacts> = {}): HostFacts => ({
   resolver: { uid: 900, gid: 901 },
   stat: () => open,
   sudo: { kinds: new Set(['sudo']), sudoers: undefined, sudoConf: '' },
+  sssd: [],
   rootLists: '/etc/iamlogin/root.d',
   ...facts,
 })
