@@ -313,7 +313,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   const forgetKeys = async (): Promise<void> => {
     await deps.mayWrite
     await keysFile.save(keys.all)
-    await keysFile.publish(() => Promise.resolve(nothingPublished(config.access.requireMfa)))
+    await keysFile.publish(() => Promise.resolve(nothingPublished()))
   }
   const handle = createHandler({ store, misses, door, sessions, version: deps.version, clock })
   // Last: whoever subscribed to the store is told of it.

@@ -37,7 +37,8 @@
 #include "bytes.h"
 
 #define KEYS_FILE_HAS_FLAGS 1u
-#define KEYS_FILE_REQUIRES_MFA 2u /* access.require_mfa: no record, no entry */
+/* No record, no entry: access.require_mfa, or nothing was read yet from the source that is set now. */
+#define KEYS_FILE_REQUIRES_MFA 2u
 #define KEYS_FILE_NAME "keys.db"
 #define KEYS_FILE_HEADER 32
 #define KEYS_FILE_MAX 268435456u  /* 256 MiB */

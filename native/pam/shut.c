@@ -29,7 +29,7 @@ const char *shut_rule(const char *user, const struct known_person *person)
         int r = find(&file, user, person->uid, &keys);
         bool requires_mfa = (file.flags & both) == both;
         if (r == -ENOENT)
-                return requires_mfa ? "access.require_mfa" : NULL;
+                return requires_mfa ? "no key and no MFA device was read of this person" : NULL;
         if (r < 0)
                 return "no keys.db that can be read";
         if (keys.count > 0)

@@ -337,7 +337,7 @@ static void lets_nobody_in_whose_keys_were_gone(void)
         publish_keys(3, "alice");
         is_shut("IAMLOGIN_RULE=access.require_mfa, or no valid key, as read last\n");
         publish_keys(3, NULL);
-        is_shut("IAMLOGIN_RULE=access.require_mfa\n");
+        is_shut("IAMLOGIN_RULE=no key and no MFA device was read of this person\n");
 }
 
 /* As on a full disk, where a file that granted more than is true was taken away. */
@@ -357,7 +357,7 @@ static void lets_nobody_in_without_keys_db(void)
         publish_record(1, "alice", KEYS_OF_SHARED, 0);
         is_home_fine();
         publish_record(3, "alice", KEYS_OF_SHARED, 0);
-        is_shut("IAMLOGIN_RULE=access.require_mfa\n");
+        is_shut("IAMLOGIN_RULE=no key and no MFA device was read of this person\n");
         publish_keys(1, NULL);
         is_home_fine();
 }

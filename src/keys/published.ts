@@ -94,11 +94,11 @@ function flagsOf(requireMfa: boolean): number {
   return flag.hasFlags | (requireMfa ? flag.requiresMfa : 0)
 }
 
-/** A keys.db that opens nothing. */
-export function nothingPublished(requireMfa: boolean): Buffer {
+/** A keys.db that opens nothing, and with which PAM refuses everybody: nothing was read of anybody. */
+export function nothingPublished(): Buffer {
   const out = createOutput(headerSize)
   out.skip(headerSize)
-  return seal(out, 0, flagsOf(requireMfa))
+  return seal(out, 0, flagsOf(true))
 }
 
 /**

@@ -17,6 +17,8 @@ describe('a state directory that cannot be written', () => {
   const cli = (args: string) => run(`${node} /opt/iamlogin/dist/cli.js ${args}`)
   const exists = async (name: string): Promise<boolean> =>
     (await run(`getent passwd ${name}`)).code === 0
+  const enters = async (name: string): Promise<boolean> =>
+    (await run(`su ${name} -c true`)).code === 0
   const people = (...names: readonly string[]): void => {
     const users = names.map((name) => `[[user]]\nname = "${name}"\nkeys = ["${publicKey}"]\n`)
     const members = JSON.stringify(names)
@@ -113,7 +115,6 @@ describe('a state directory that cannot be written', () => {
   })
 
   it('full, and no keys.db: an outage lets in nobody of whom it cannot say that they may', async () => {
-    const enters = async (name: string) => (await run(`su ${name} -c true`)).code === 0
     await machine.stopResolver('SIGKILL')
     // No key of bob was ever read here.
     expect([await enters('alice'), await enters('bob')]).toEqual([true, true])
@@ -167,6 +168,12 @@ describe('a state directory that cannot be written', () => {
       .poll(async () => (await run(`cat ${state}/keys.json ${state}/keys.db`)).stdout)
       .not.toContain('ssh-ed25519')
     expect(await machine.control('/status')).toMatchObject({ directory: { users: 0 } })
+    // directory.db, which nothing followed, still names them.
+    expect([await exists('alice'), await enters('alice'), await enters('bob')]).toEqual([
+      true,
+      false,
+      false,
+    ])
     await machine.stopResolver()
     machine.write('/etc/iamlogin/iamlogin.toml', config)
   })
