@@ -4,7 +4,7 @@ import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts
 import type { KeysConfig } from '../config/config.ts'
 import { sharersOf } from '../directory/access.ts'
 import type { DirectoryIndex } from '../directory/lookup.ts'
-import type { Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
+import type { Account, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
 import { identify } from '../keys/certificate.ts'
 import { knownFlawOf } from '../keys/known-flaw.ts'
@@ -126,25 +126,37 @@ export function createDoor(deps: DoorDeps): Door {
     for (const [mark, account] of [...told.entries()]) if (account === linuxUser) told.delete(mark)
   }
 
+  /** The account of a name, and the directory that has it: the source is read for a new name. */
+  const accountNow = async (
+    view: DoorView,
+    name: string,
+  ): Promise<{ readonly account: Account | undefined; readonly view: DoorView } | 'unknown'> => {
+    const isNew = view.index.accountByName(name) === undefined
+    if (isNew && (await deps.askMiss(name)) === 'unknown') return 'unknown'
+    const now = deps.view() ?? view
+    return { account: now.index.accountByName(name), view: now }
+  }
+
   /** The people whose keys open `user`; a status where that cannot be or is not known. */
-  const peopleOf = async (
-    question: KeysQuestion,
-  ): Promise<readonly SourceUser[] | 'notfound' | 'unavail'> => {
-    const { user, uid } = question
-    if (user === 'root' || uid === 0) return 'notfound'
+  const peopleOf = async ({
+    user,
+    uid,
+  }: KeysQuestion): Promise<
+    | { readonly people: readonly SourceUser[]; readonly view: DoorView }
+    | { readonly people: undefined; readonly status: 'notfound' | 'unavail' }
+  > => {
+    const none = { people: undefined, status: 'notfound' } as const
+    if (user === 'root' || uid === 0) return none
     const view = deps.view()
-    if (view === undefined) return 'unavail'
+    if (view === undefined) return { ...none, status: 'unavail' }
     const localUid = deps.local().users.get(user)
     if (localUid !== undefined) {
-      const shared = sharersOf(view.directory, user)
-      return shared !== undefined && localUid === uid ? shared : 'notfound'
+      const people = sharersOf(view.directory, user)
+      return people !== undefined && localUid === uid ? { people, view } : none
     }
-    const account = view.index.accountByName(user)
-    if (account !== undefined) return account.passwd.uid === uid ? [account.user] : 'notfound'
-    const answer = await deps.askMiss(user)
-    if (answer === 'unknown') return 'unavail'
-    const now = deps.view()?.index.accountByName(user)
-    return now !== undefined && now.passwd.uid === uid ? [now.user] : 'notfound'
+    const now = await accountNow(view, user)
+    if (now === 'unknown') return { ...none, status: 'unavail' }
+    return now.account?.passwd.uid === uid ? { people: [now.account.user], view: now.view } : none
   }
 
   const refuseKey = (subject: AuditSubject, key: AuditKey, why: Why): KeysAnswer => {
@@ -197,11 +209,12 @@ export function createDoor(deps: DoorDeps): Door {
   }
 
   const authorizedKeys: Door['authorizedKeys'] = async (question) => {
-    const people = await peopleOf(question)
-    if (people === 'notfound') return { status: 'notfound' }
-    const view = deps.view()
-    if (people === 'unavail' || view === undefined)
-      return { status: 'unavail', reason: 'the directory cannot be read now' }
+    const asked = await peopleOf(question)
+    if (asked.people === undefined)
+      return asked.status === 'notfound'
+        ? { status: 'notfound' }
+        : { status: 'unavail', reason: 'the directory cannot be read now' }
+    const { people, view } = asked
     if (expired(view))
       return {
         status: 'unavail',
@@ -225,16 +238,16 @@ export function createDoor(deps: DoorDeps): Door {
     return last !== undefined && knownFlawOf(user, last.credentials, rules) !== undefined
   }
 
+  /** The answer, and the person of whom it is to be reported: not where the door has no say. */
   const decide = async (
     user: string,
-  ): Promise<AccountAnswer & { readonly subject: AuditSubject }> => {
-    const subject = { linuxUser: user }
+  ): Promise<AccountAnswer & { readonly subject: AuditSubject | undefined }> => {
     const ignore = (rule: string) => ({
       verdict: 'ignore' as const,
       rule,
       message: '',
       stale: false,
-      subject,
+      subject: undefined,
     })
     const deny = (rule: string, about: AuditSubject, stale = false) => ({
       verdict: 'deny' as const,
@@ -253,13 +266,12 @@ export function createDoor(deps: DoorDeps): Door {
     const unknown = (rule: string) => ({ ...ignore(rule), verdict: 'unknown' as const })
     const view = deps.view()
     if (view === undefined) return unknown('no directory yet')
-    if (view.index.accountByName(user) === undefined && (await deps.askMiss(user)) === 'unknown')
-      return unknown('the source cannot be asked')
-    const now = deps.view() ?? view
-    const account = now.index.accountByName(user)
+    const now = await accountNow(view, user)
+    if (now === 'unknown') return unknown('the source cannot be asked')
+    const { account } = now
     if (account === undefined) return ignore('no user of the source')
     const about = { linuxUser: user, uid: account.passwd.uid, person: account.user }
-    if (expired(now)) return deny('source.offline', about, true)
+    if (expired(now.view)) return deny('source.offline', about, true)
     const answer = await deps.keys.of(account.user)
     // As directory.db and keys.db say without a resolver: a person who is known here comes in while the
     // source is away, unless no valid key was left when it was read last.
@@ -279,9 +291,9 @@ export function createDoor(deps: DoorDeps): Door {
     account: async (user, door) => {
       const { subject, ...answer } = await decide(user)
       // Of a certificate, cron or sudo the event must not say that a key opened the door.
-      const byKey = door.tty === sshdTty && admitted.has(user) && admitted.delete(user)
+      const byKey = door.tty === sshdTty && admitted.get(user) === true && admitted.delete(user)
       entered(user)
-      if (answer.verdict === 'allow' || answer.verdict === 'deny')
+      if (subject !== undefined)
         audit({
           action: answer.verdict === 'allow' ? 'login-allowed' : 'login-refused',
           at: clock.now(),

@@ -162,7 +162,7 @@ describe('authorizedKeys', () => {
         reason: 'not an active, valid key of this person',
       },
     ])
-    expect(events.map((event) => 'key' in event && event.key)).toEqual([
+    expect(events.map((event) => 'key' in event && event.key)).toStrictEqual([
       { fingerprint, type: 'ssh-ed25519' },
     ])
   })
@@ -241,6 +241,12 @@ describe('authorizedKeys', () => {
     expect(await ask()).toEqual(cannotSay)
     expect(await ask({ keyBlob: '' })).toEqual(cannotSay)
     expect(events).toEqual([])
+  })
+
+  it('gives no key of a person who has none, which is an answer', async () => {
+    const { ask, keys } = aDoor()
+    keys.set(alice.id, someKeys([]))
+    expect(await ask({ keyBlob: '' })).toEqual({ status: 'success', lines: [], stale: false })
   })
 
   it('cannot say before there is a directory, or when it is older than source.offline', async () => {
@@ -353,7 +359,7 @@ describe('authorizedKeys', () => {
     const { ask, events, read } = aDoor()
     read({ developers: [], ops: ['Alice', 'bob'] })
     await ask({ ...onShared, keyBlob: aKeyOf(alice, 'nobody').blob })
-    expect(events.map((event) => 'subject' in event && event.subject)).toEqual([
+    expect(events.map((event) => 'subject' in event && event.subject)).toStrictEqual([
       { linuxUser: 'ec2-user', uid: 1000 },
     ])
   })
