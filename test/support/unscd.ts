@@ -1,19 +1,18 @@
-// unscd of the distribution's package, unpacked: it cannot be installed beside nscd, whose path it takes.
+// unscd of Debian's package, unpacked: it cannot be installed beside nscd, whose path it takes.
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 const kept = resolve(import.meta.dirname, '../../build/unscd')
 
-/** The package's files: downloaded once by apt, kept in build/. */
+/** The files of the package of the container's own suite: fetched once by mmdebstrap, kept in build/. */
 function unpacked(): string {
   if (existsSync(kept)) return kept
   const fresh = `${kept}.new`
   rmSync(fresh, { recursive: true, force: true })
-  mkdirSync(fresh, { recursive: true })
-  execFileSync('sh', ['-ec', 'apt-get download -q unscd && dpkg-deb -x unscd_*.deb .'], {
-    cwd: fresh,
+  execFileSync('mmdebstrap', ['--variant=extract', '--include=unscd', 'bookworm', fresh], {
     stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, TMPDIR: '/var/tmp' },
   })
   renameSync(fresh, kept)
   return kept
@@ -27,11 +26,8 @@ export function putUnscd(root: string): void {
     ['etc/nscd.conf', 'etc/nscd.conf'],
     ['lib/systemd/system/unscd.service', 'usr/lib/systemd/system/unscd.service'],
   ] as const) {
-    // Debian 13 has no /lib of its own any more.
-    const source = [file, `usr/${file}`].map((each) => join(from, each)).find(existsSync)
-    if (source === undefined) throw new Error(`the package unscd has no ${file}`)
     rmSync(join(root, to), { force: true })
-    cpSync(source, join(root, to))
+    cpSync(join(from, file), join(root, to))
   }
   appendFileSync(join(root, 'etc/passwd'), 'unscd:x:110:110::/var/lib/unscd:/usr/sbin/nologin\n')
   appendFileSync(join(root, 'etc/group'), 'unscd:x:110:\n')
