@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createLeftovers } from '../../src/access/leftovers.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import { lookForLeftovers } from '../../src/platform/leftovers.ts'
-import { aWorld } from '../support/access.ts'
+import { alice, aWorld } from '../support/access.ts'
+import { aUser, collectingLog, type LogLine } from '../support/builders.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'iamlogin-'))
 afterAll(() => {
@@ -49,28 +49,122 @@ describe('lookForLeftovers', () => {
   })
 })
 
+/** A check over a world; `left` is what is found of each name. */
+function aCheck() {
+  const world = aWorld()
+  const left = new Map<string, readonly string[]>()
+  const looked: (readonly [name: string, depth: string])[] = []
+  const lines: LogLine[] = []
+  const leftovers = createLeftovers({
+    view: world.view,
+    look: () =>
+      Promise.resolve(({ name }, depth) => {
+        looked.push([name, depth])
+        return Promise.resolve(left.get(name) ?? [])
+      }),
+    audit: world.audit,
+    clock: world.clock,
+    log: collectingLog(lines),
+  })
+  /** The source was read: what was looked at, in which depth. */
+  const read = async (...members: readonly string[]) => {
+    looked.length = 0
+    await leftovers.check(world.read({ developers: members }))
+    return [...looked]
+  }
+  return { ...world, world, left, looked, lines, leftovers, read }
+}
+
 describe('createLeftovers', () => {
   it('reports each newcomer once, and shows what there is for as long as it is there', async () => {
-    const world = aWorld()
-    const left = new Map([['alice', ['the home']]])
-    const leftovers = createLeftovers({
-      view: world.view,
-      look: () => Promise.resolve(({ name }) => Promise.resolve(left.get(name) ?? [])),
-      audit: world.audit,
-      clock: world.clock,
-      log: silentLog,
+    const { leftovers, left, told, read, uidOf, clock, lines } = aCheck()
+    left.set('alice', ['the home', 'the crontab'])
+    await leftovers.check(undefined)
+    const found = told('leftovers-found')
+    expect(found).toEqual([
+      {
+        action: 'leftovers-found',
+        at: clock.now(),
+        subject: { linuxUser: 'alice', uid: uidOf('alice'), person: alice },
+        reason: 'the home; the crontab',
+      },
+    ])
+    const message = 'left under the name alice: the home; the crontab'
+    expect(lines).toEqual([{ level: 'warn', fields: { user: 'alice' }, message }])
+    const notices = ['alice: the home', 'alice: the crontab']
+    expect(leftovers.notices()).toEqual(notices)
+    await read('Alice', 'bob')
+    expect(told('leftovers-found')).toEqual(found)
+    expect(leftovers.notices()).toEqual(notices)
+    left.clear()
+    await read('Alice')
+    expect(leftovers.notices()).toEqual([])
+  })
+
+  it('reports a person who comes later, and one who comes again', async () => {
+    const { leftovers, left, told, read } = aCheck()
+    left.set('alice', ['the home'])
+    await read('bob')
+    expect(leftovers.notices()).toEqual([])
+    await read('Alice', 'bob')
+    expect(told('leftovers-found')).toHaveLength(1)
+    await read('bob')
+    await read('Alice', 'bob')
+    expect(told('leftovers-found')).toHaveLength(2)
+  })
+
+  it('reports the name of a person who is here under another uid now', async () => {
+    const { leftovers, left, told, world } = aCheck()
+    left.set('alice', ['the home'])
+    const before = world.view()?.directory
+    const accounts = before?.accounts.map((each) =>
+      each.passwd.name === 'alice' ? { ...each, passwd: { ...each.passwd, uid: 4711 } } : each,
+    )
+    await leftovers.check(before && { ...before, accounts: accounts ?? [] })
+    expect(told('leftovers-found')).toMatchObject([{ subject: { linuxUser: 'alice' } }])
+  })
+
+  it('looks at the files of newcomers, and of others only while something of theirs was found', async () => {
+    const { leftovers, left, looked, read } = aCheck()
+    left.set('alice', ['the home'])
+    await leftovers.check(undefined)
+    expect(looked).toEqual([
+      ['alice', 'files'],
+      ['bob', 'files'],
+    ])
+    const later = [
+      ['alice', 'files'],
+      ['bob', 'lists'],
+    ]
+    expect(await read('Alice', 'bob')).toEqual(later)
+    left.clear()
+    expect(await read('Alice', 'bob')).toEqual(later)
+    expect(await read('Alice', 'bob')).toEqual([
+      ['alice', 'lists'],
+      ['bob', 'lists'],
+    ])
+  })
+
+  it('looks at one directory once, and at none before there is one', async () => {
+    const { leftovers, looked, forget } = aCheck()
+    await leftovers.check(undefined)
+    await leftovers.check(undefined)
+    expect(looked).toHaveLength(2)
+    forget()
+    await leftovers.check(undefined)
+    expect(looked).toHaveLength(2)
+  })
+
+  it('answers others while it looks at many people', async () => {
+    const { leftovers, looked, world } = aCheck()
+    const crowd = Array.from({ length: 200 }, (_, number) => aUser({ name: `user${number}` }))
+    world.read({ developers: crowd.map(({ name }) => name) }, crowd)
+    let lookedAt: number | undefined
+    setImmediate(() => {
+      lookedAt = looked.length
     })
     await leftovers.check(undefined)
-    expect(world.told('leftovers-found')).toMatchObject([
-      { subject: { linuxUser: 'alice', uid: world.uidOf('alice') }, reason: 'the home' },
-    ])
-    expect(leftovers.notices()).toEqual(['alice: the home'])
-    const before = world.read({ developers: ['Alice', 'bob'], ops: [] })
-    await leftovers.check(before)
-    expect(world.told('leftovers-found')).toHaveLength(1)
-    expect(leftovers.notices()).toEqual(['alice: the home'])
-    left.clear()
-    await leftovers.check(world.read({ developers: ['Alice'] }))
-    expect(leftovers.notices()).toEqual([])
+    expect(looked).toHaveLength(200)
+    expect(lookedAt).toSatisfy((count: number) => count > 0 && count < 200)
   })
 })
