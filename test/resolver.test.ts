@@ -1,6 +1,6 @@
 // The whole resolver over the real SDK: an answer that proves nothing leaves people, keys and
 // sessions as they were, and `status` says what came.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -146,6 +146,17 @@ async function expectAliceStays(): Promise<void> {
   )
   expect(lost).not.toContain('alice')
 }
+
+describe('a fresh start', () => {
+  // Without keys.db PAM refuses everybody while no resolver answers.
+  it('writes keys.db beside directory.db before the keys of any person are read', async () => {
+    server.addUser('alice', ['developers'])
+    await start('groups = ["developers"]')
+    const isThere = (name: string): boolean => existsSync(join(folder, name))
+    await expect.poll(() => isThere('directory.db') && isThere('keys.db')).toBe(true)
+    expect(server.calls()).not.toHaveProperty('ListSSHPublicKeys')
+  })
+})
 
 describe('an answer that proves nothing', () => {
   it.each(['page', 'page-xml', 'empty', 'other-action', 'no-list', 'no-marker'] as const)(
