@@ -15,6 +15,7 @@ import { ConfigError, ResolverError } from './errors.ts'
 import { createNotifiers } from './notify/create.ts'
 import { loadAddon } from './platform/addon.ts'
 import { systemClock } from './platform/clock.ts'
+import { toFileError } from './platform/file-error.ts'
 import { grantsOf, missingGrants } from './platform/grants.ts'
 import { hostFacts } from './platform/host-facts.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
@@ -77,6 +78,12 @@ Example:
 function explain(error: unknown): string {
   if (error instanceof ConfigError || error instanceof ResolverError)
     return `${error.message}\nhint: ${error.hint}`
+  const failed = toFileError(error)
+  if (failed !== undefined) {
+    const isDenied = failed.code === 'file_denied'
+    const hint = isDenied ? 'start it as the user iamlogin: systemctl start iamlogind' : failed.hint
+    return `${failed.message}\nhint: ${hint}`
+  }
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 

@@ -7,11 +7,11 @@ import { loadConfig, originText } from '../config/load.ts'
 import { queriedGroups } from '../directory/access.ts'
 import { SourceError } from '../errors.ts'
 import { readSecret } from '../notify/webhook.ts'
+import { toFileError } from '../platform/file-error.ts'
 import { formerLists, grantsOf, rootLists, type Grant } from '../platform/grants.ts'
 import { replaceFile } from '../platform/replace-file.ts'
 import { sssdFindings } from '../platform/sssd.ts'
 import { createFileSource } from '../sources/file.ts'
-import { toFileError } from './file-error.ts'
 import { print, table, type Output } from './print.ts'
 
 /** What is wrong with the directory of the source `file`: it is read as the resolver reads it. */

@@ -36,6 +36,17 @@ describe('iamlogind and iamlogin', () => {
     })
   })
 
+  it('tells another user than iamlogin in one line why it cannot run', async () => {
+    machine.run('mkdir -p /run/iamlogin && chown 900:900 /run/iamlogin && chmod 700 /run/iamlogin')
+    const { code, stderr } = await daemon(asUser.replaceAll('900', '65534'))
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^iamlogind: \/run\/iamlogin\/\S+: permission denied \(EACCES\)\nhint: start it as the user iamlogin/m,
+    )
+    expect(stderr).not.toMatch(/^ {4}at /m)
+    machine.run('chmod 755 /run/iamlogin')
+  })
+
   it('says 3 when the resolver cannot be reached', async () => {
     expect(await cli('status')).toMatchObject({ code: 3, stdout: '' })
   })

@@ -1,7 +1,7 @@
 // What the system says of a file, as the command line tells it.
 import { mkdir, rename } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { toFileError } from '../../src/cli/file-error.ts'
+import { toFileError } from '../../src/platform/file-error.ts'
 
 const failure = (attempt: Promise<unknown>): Promise<unknown> =>
   attempt.then(
