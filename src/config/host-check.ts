@@ -18,7 +18,7 @@ export type HostFacts = {
   /** Of a file or folder; undefined where there is none. */
   readonly stat: (path: string) => FileFacts | undefined
   readonly sudo: SudoFacts
-  /** What is to be told of SSSD. */
+  /** A sentence for each domain of SSSD that caches names of iamlogin (sssd.ts). */
   readonly sssd: readonly string[]
   /** The folder of root's lists. */
   readonly rootLists: string

@@ -1,4 +1,4 @@
-// What the system says of a file -> one line that names the file, the reason and what to do.
+// A system call's error -> one line that names the file, the reason and the fix.
 import { getSystemErrorMessage } from 'node:util'
 import { FileError } from '../errors.ts'
 

@@ -20,7 +20,7 @@ function isStopped(pid: number): boolean {
   }
 }
 
-/** Who called listen(2) for the connected `socket`; undefined where that cannot be known. */
+/** The process that called listen(2) for the connected `socket`; undefined where that cannot be known. */
 export function listenerOf(socket: Socket): Listener | undefined {
   const fd = descriptorOf(socket)
   if (fd === undefined) return undefined

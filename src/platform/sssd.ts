@@ -1,9 +1,9 @@
-// SSSD in front of our NSS module, by its provider `proxy`: it keeps what the module said, and no root
-// step of ours empties it.
+// SSSD in front of the NSS module, by its provider `proxy`: it keeps the module's answers, and
+// iamlogin-terminate does not empty it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Domains in a file of sssd.conf(5) whose names are asked of libnss_iamlogin. */
+/** The domains in a file of sssd.conf(5) that ask libnss_iamlogin. */
 function domainsIn(text: string): readonly string[] {
   let domain: string | undefined
   return text.split('\n').flatMap((line) => {

@@ -79,7 +79,7 @@ export function createMissResolver(deps: MissDeps): MissResolver {
   const mayAskAgain = (): boolean =>
     bucket.left() >= Math.max(bucket.size / 2, refresher.lastCost())
 
-  /** Somebody is to have the name, and has no account only because their tags were never read. */
+  /** A person has the name, and no account only because their tags were never read. */
   const isLeftOut = (name: string): boolean => {
     const now = store.current()
     return (

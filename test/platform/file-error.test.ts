@@ -1,4 +1,4 @@
-// What the system says of a file, as the command line tells it.
+// System calls' errors, as the command line and the daemon report them.
 import { mkdir, rename } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { toFileError } from '../../src/platform/file-error.ts'

@@ -1,4 +1,4 @@
-// unscd of Debian's package, unpacked: it cannot be installed beside nscd, whose path it takes.
+// unscd of Debian's package, unpacked: it cannot be installed beside nscd, for it takes the same path.
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, cpSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
