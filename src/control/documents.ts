@@ -56,7 +56,7 @@ export const statusDocument = z.object({
         hint: z.string(),
         /** People who keep what an earlier read told of them. */
         kept: z.number(),
-        /** People of whom nothing was ever read, and who have no account here for that. */
+        /** People who have no account here, because their tags were never read. */
         leftOut: z.number(),
       })
       .nullable(),

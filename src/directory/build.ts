@@ -170,7 +170,7 @@ function* nameAll(
   return { users: namedUsers, groups: namedGroups, taken }
 }
 
-/** Why a person has no account whose overrides were never read; undefined where they were. */
+/** Refuses an account to a person while their overrides are unknown; undefined for all others. */
 function unreadRefusal(source: SourceDirectory): (user: SourceUser) => Refusal | undefined {
   const { unknownIds, reason } = source.unreadOverrides ?? { unknownIds: [] }
   const unknown = new Set(unknownIds)

@@ -1,12 +1,12 @@
-// Overrides are believed one by one: where those of a person could not be read, the last known ones of
-// the same UserId stay. A person of whom none were ever read gets no account: the default uid could be
-// another than the one that files of theirs have elsewhere.
+// Overrides are believed one by one: where a read of one person's failed, the last known ones of the
+// same UserId stay. Without any known ones a person gets no account: the default uid could be another
+// than the one that their files have on other hosts.
 import { pace, type Steps } from './steps.ts'
 import type { SourceDirectory, SourceUser } from './types.ts'
 
 type Known = ReadonlyMap<string, SourceUser>
 
-/** The people of an earlier read whose accounts were made with what is known of them. */
+/** The people of an earlier read, but for those who had no account because of unread tags. */
 function* knownIn(before: SourceDirectory | undefined): Steps<Known> {
   const unknown = new Set(before?.unreadOverrides?.unknownIds)
   const known = new Map<string, SourceUser>()
@@ -24,7 +24,7 @@ function withOverridesOf(user: SourceUser, { overrides }: SourceUser): SourceUse
 }
 
 /**
- * Completes what was read with the last known overrides of people whose overrides could not be read.
+ * Adds the last known overrides of the people in `unreadOverrides`.
  * @param fetched with the last known members of groups that could not be read (merge.ts)
  * @param before what was read last
  */

@@ -62,7 +62,7 @@ export type UnreadGroup = {
   readonly lastReadAt?: number
 }
 
-/** People whose overrides were asked for and could not be read. */
+/** The people for whom the read of overrides failed. */
 export type UnreadOverrides = {
   /**
    * Why, of the first of them; code, message and hint are SourceError's. Undefined where each of them was
@@ -71,7 +71,7 @@ export type UnreadOverrides = {
   readonly reason?: { readonly code: string; readonly message: string; readonly hint: string }
   /** Ids of those in `users` who keep what an earlier read told of the same id (overrides.ts). */
   readonly keptIds: readonly string[]
-  /** Ids of those in `users` of whom none were ever read: their uid and home are not known. */
+  /** Ids of those in `users` without any known overrides: their uid and home are not known. */
   readonly unknownIds: readonly string[]
 }
 

@@ -35,7 +35,7 @@ const gaugeHelp: Readonly<Record<keyof Gauges, readonly [string, string]>> = {
   ],
   overridesUnread: [
     'iamlogin_overrides_unread',
-    'People whose tags for accounts.tags the last read of the source could not read',
+    'People for whom the last read of the source could not read the tags of accounts.tags',
   ],
   keysCached: ['iamlogin_keys_cached', 'People whose keys are cached'],
   keyProblems: [

@@ -1,4 +1,4 @@
-// The log and the audit events of people whose overrides (accounts.tags) could not be read while the rest was.
+// The log and the audit events of overrides (accounts.tags) that could not be read while the rest was.
 import type { Audit } from '../audit/event.ts'
 import type { SourceDirectory, UnreadOverrides } from '../directory/types.ts'
 import type { Clock } from '../platform/clock.ts'

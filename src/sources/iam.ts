@@ -159,7 +159,7 @@ async function readGroups(
   }
 }
 
-/** Those in `users` whose tags failed, in the order of `users`: two reads can be compared. */
+/** The ids in `errors` in the order of `users`, so that two reads can be compared, with one reason. */
 function unreadOverrides(
   users: readonly SourceUser[],
   errors: ReadonlyMap<string, SourceError>,

@@ -1,4 +1,4 @@
-// What status and explain say and exit with, by the resolver's document.
+// The text and the exit code of status and explain, by the document of the resolver.
 import { describe, expect, it } from 'vitest'
 import { explain, status } from '../../src/cli/directory-commands.ts'
 import type { Ask } from '../../src/cli/resolver-client.ts'
