@@ -316,6 +316,46 @@ static void gives_local_users_no_groups(void)
         free(gids);
 }
 
+/* A list that is there and cannot be read is no empty one. */
+static void gives_no_groups_while_roots_list_cannot_be_read(void)
+{
+        long start = 0, size = 8;
+        gid_t *gids = malloc(8 * sizeof(*gids));
+        int error;
+
+        CHECK(gids != NULL);
+        if (geteuid() == 0) { /* of another owner it is no list of root's */
+                host_write("root.d/local-groups", "docker\n\0\n", 9);
+                host_pass_time(1000);
+                begin(IAMLOGIN_OP_INITGROUPS);
+                CHECK(write_u32(&writer, 1) == 0 && write_u32(&writer, 1900000077) == 0);
+                say();
+                CHECK(initgroups_("dora", OURS, &start, &size, &gids, -1, &error) == NSS_STATUS_UNAVAIL);
+                CHECK(start == 0);
+                host_remove("root.d/local-groups");
+                host_pass_time(1000);
+        }
+        free(gids);
+}
+
+static void takes_no_answer_about_another_id(void)
+{
+        struct passwd entry;
+        struct group grp;
+        int error;
+
+        begin(IAMLOGIN_OP_PASSWD_BY_UID);
+        put_passwd("dora", OURS + 1, OURS + 1, "/home/dora", "/bin/bash");
+        say();
+        CHECK(getpwuid_(OURS, &entry, buffer, sizeof(buffer), &error) == NSS_STATUS_UNAVAIL);
+        CHECK(getpwuid_(OURS + 1, &entry, buffer, sizeof(buffer), &error) == NSS_STATUS_SUCCESS);
+        begin(IAMLOGIN_OP_GROUP_BY_GID);
+        put_group("ops", OURS + 1, nobody);
+        say();
+        CHECK(getgrgid_(OURS, &grp, buffer, sizeof(buffer), &error) == NSS_STATUS_UNAVAIL);
+        CHECK(getgrgid_(OURS + 1, &grp, buffer, sizeof(buffer), &error) == NSS_STATUS_SUCCESS);
+}
+
 static void skips_what_it_may_not_list(void)
 {
         struct passwd entry;
@@ -452,6 +492,8 @@ int main(void)
         bounds_homes_and_shells();
         leaves_local_users_out_of_groups();
         gives_local_users_no_groups();
+        gives_no_groups_while_roots_list_cannot_be_read();
+        takes_no_answer_about_another_id();
         skips_what_it_may_not_list();
         refuses_all_where_the_files_cannot_be_read();
         holds_for_the_file_too();

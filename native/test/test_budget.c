@@ -166,12 +166,27 @@ static void ends_an_enumeration_that_is_slow_page_by_page(void)
         liar.delay_ms = 0;
 }
 
+/* An entry that may not be given costs the walk a check: so many, then it ends. */
+static void ends_an_enumeration_of_refused_entries(void)
+{
+        struct listing listing = LISTING_EMPTY;
+        const struct reader entry = {NULL, NULL};
+
+        listing.remaining = 2 * LISTING_REFUSED_MAX;
+        for (unsigned int i = 0; i < LISTING_REFUSED_MAX; i++)
+                CHECK(listing_pass(&listing, &entry) == -EPERM);
+        CHECK(listing_pass(&listing, &entry) == -EBADMSG);
+        listing_clear(&listing);
+}
+
 static void asks_a_resolver_that_hangs_once(void)
 {
         static const char *const owners[] = {"ann", "ben", "cid", "dot", "eve", "fay", "gus"};
         struct passwd user;
         struct group group;
         struct gid_list gids = GID_LIST_EMPTY;
+        struct listing listing = LISTING_EMPTY;
+        struct reader entry;
         char buffer[512];
         int before = atomic_load(&liar.count);
 
@@ -183,6 +198,7 @@ static void asks_a_resolver_that_hangs_once(void)
                 CHECK(lookup_group_by_gid(id, buffer, sizeof(buffer), &group) == -ETIMEDOUT);
         }
         CHECK(lookup_initgroups("ann", &gids) == -ETIMEDOUT);
+        CHECK(listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry) == -ETIMEDOUT);
         CHECK(atomic_load(&liar.count) == before + 1);
         liar.silent = false;
 }
@@ -194,6 +210,7 @@ int main(void)
         keeps_for_the_same_question_and_a_short_time();
         asks_once_for_all_rounds_of_a_large_group();
         ends_an_enumeration_that_is_slow_page_by_page();
+        ends_an_enumeration_of_refused_entries();
         asks_a_resolver_that_hangs_once();
         liar_stop(&liar);
         return 0;

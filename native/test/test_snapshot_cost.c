@@ -181,6 +181,31 @@ static void stops_at_the_first_damaged_record(void)
         CHECK(bytes_copied <= SLOT + RECORD_HEADER + KEY_MAX && bytes_summed == 0);
 }
 
+/* By the name asked for and right by its sum, but longer than its kind can be. */
+static void takes_no_record_that_is_longer_than_its_kind(void)
+{
+        put_record("mallory", 1900000001, SNAPSHOT_PASSWD_MAX);
+        put_slots(sum_of((const uint8_t *) "mallory", 7));
+        CHECK(by_name("mallory", SNAPSHOT_PASSWD_BY_NAME) == 0);
+        put_record("mallory", 1900000001, SNAPSHOT_PASSWD_MAX + 1);
+        CHECK(by_name("mallory", SNAPSHOT_PASSWD_BY_NAME) == -EBADMSG);
+        CHECK(bytes_copied <= SLOT + RECORD_HEADER && bytes_summed == 0);
+        put_record("mallory", 1900000001, SNAPSHOT_GROUP_MAX + 1);
+        CHECK(by_name("mallory", SNAPSHOT_GROUP_BY_NAME) == -EBADMSG);
+        CHECK(bytes_copied <= SLOT + RECORD_HEADER && bytes_summed == 0);
+}
+
+static void stops_at_the_first_record_of_another_id(void)
+{
+        const uint8_t asked[4] = {0x02, 0xb3, 0x3f, 0x71}; /* 1900000002 */
+
+        put_record("mallory", 1900000001, SNAPSHOT_GROUP_MAX);
+        put_slots(sum_of(asked, sizeof(asked)));
+        bytes_copied = bytes_summed = 0;
+        CHECK(snapshot_find_id(&snapshot, SNAPSHOT_GROUP_BY_GID, 1900000002, &record) == -EBADMSG);
+        CHECK(bytes_copied <= SLOT + RECORD_HEADER + KEY_MAX && bytes_summed == 0);
+}
+
 static void stops_in_a_table_without_an_empty_slot(void)
 {
         put_slots(sum_of((const uint8_t *) "mallory", 7));
@@ -212,6 +237,8 @@ int main(void)
         start_file();
         stops_at_slots_that_lead_to_one_large_record();
         stops_at_the_first_damaged_record();
+        takes_no_record_that_is_longer_than_its_kind();
+        stops_at_the_first_record_of_another_id();
         stops_in_a_table_without_an_empty_slot();
         stops_at_a_list_that_leads_to_one_record_again_and_again();
         free(bytes);
