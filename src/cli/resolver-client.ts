@@ -155,7 +155,8 @@ export function createAsk(socketPath: string, wait = patience): Ask {
     const refused = errorDocument.safeParse(value)
     if (!refused.success) throw foreign(refused.error)
     const { error } = refused.data
-    if (status < 500) return new Refused(error.message, error.hint)
+    // 503: of the source, not of the resolver, which has just answered.
+    if (status < 500 || status === 503) return new Refused(error.message, error.hint)
     throw new ResolverError('resolver_refused', error.message, { hint: error.hint })
   }
 }

@@ -40,6 +40,18 @@ describe('createAsk', () => {
     expect(refused).toMatchObject({ message: 'no user', hint: 'h' })
   })
 
+  it.each([
+    [404, Refused],
+    [409, Refused],
+    [503, Refused],
+    [500, ResolverError],
+  ])('takes HTTP %i for a resolver that says no, or for none: %o', async (code, kind) => {
+    const said = await asked((_, answer) => {
+      answer.writeHead(code).end('{"error":{"code":"x","message":"m","hint":"h"}}')
+    })
+    expect(said).toBeInstanceOf(kind)
+  })
+
   it.each(['no JSON', '{"users":"many"}', ''])('takes no answer such as %j', async (body) => {
     const error = await asked((_, answer) => answer.end(body))
     expect(error).toBeInstanceOf(ResolverError)
