@@ -10,7 +10,8 @@ import {
   type OwedWriteDocument,
   type StatusDocument,
 } from '../control/documents.ts'
-import { lookForLeftovers, type FindLeftovers } from '../platform/leftovers.ts'
+import type { Passwd } from '../directory/types.ts'
+import { isHomeRefused, lookForLeftovers, type FindLeftovers } from '../platform/leftovers.ts'
 import { sssdFindings } from '../platform/sssd.ts'
 import { ago, print, table, type Output } from './print.ts'
 import { Refused, type Ask } from './resolver-client.ts'
@@ -177,23 +178,45 @@ function verdict(name: string, { allowed, account, isLocal }: ExplainDocument): 
 
 const marks = { pass: 'yes ', fail: 'NO  ', info: '    ' } as const
 
-/** iamlogin explain NAME: 1 when NAME cannot log in here. */
-export async function explain(
-  ask: Ask,
-  output: Output,
-  name: string,
-  look: () => Promise<FindLeftovers> = lookForLeftovers,
-): Promise<ExitCode> {
-  const document = await ask(explainDocument, `/explain/${encodeURIComponent(name)}`)
-  if (document instanceof Refused) return told(output, document)
-  // The resolver sees no homes (ProtectHome=): whoever asks may see more.
-  const left = document.passwd === null ? [] : await (await look())(document.passwd, 'files')
+/** What only the process that asks can see: the resolver's unit has no homes (ProtectHome=). */
+type HostView = {
+  readonly look: () => Promise<FindLeftovers>
+  readonly isHomeRefused: (account: Passwd) => Promise<boolean>
+}
+
+async function withHost(document: ExplainDocument, host: HostView): Promise<ExplainDocument> {
+  const { passwd } = document
+  if (passwd === null) return document
+  const left = await (await host.look())(passwd, 'files')
+  const isRefused = await host.isHomeRefused(passwd)
+  const home = {
+    rule: 'home',
+    outcome: 'fail' as const,
+    found: `${passwd.dir} belongs to another uid: PAM refuses the login`,
+  }
   const more = left.map((found) => ({
     rule: 'left by somebody else',
     outcome: 'info' as const,
     found,
   }))
-  print(output, { ...document, steps: [...document.steps, ...more] }, (each) =>
+  return {
+    ...document,
+    allowed: document.allowed && !isRefused,
+    steps: [...document.steps, ...(isRefused ? [home] : []), ...more],
+  }
+}
+
+/** iamlogin explain NAME: 1 when NAME cannot log in here. */
+export async function explain(
+  ask: Ask,
+  output: Output,
+  name: string,
+  host: HostView = { look: lookForLeftovers, isHomeRefused },
+): Promise<ExitCode> {
+  const answer = await ask(explainDocument, `/explain/${encodeURIComponent(name)}`)
+  if (answer instanceof Refused) return told(output, answer)
+  const document = await withHost(answer, host)
+  print(output, document, (each) =>
     [
       ...each.steps.map((step) => `${marks[step.outcome]} ${step.rule}: ${step.found}`),
       verdict(name, each),

@@ -1,6 +1,6 @@
 // What a host still holds under a name or a home that is another person's now. No access to it is
 // given by us; it is in the way, or it gives access by its own rules: an administrator must decide.
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Passwd } from '../directory/types.ts'
 import { readIfThere } from './read-if-there.ts'
@@ -36,6 +36,26 @@ async function othersFile({ what, path }: Owned, uid: number): Promise<readonly 
     : [
         `${what} ${path} belongs to uid ${owner}, not to ${uid}; fix: look into it, then move it away, or give it away by chown -R`,
       ]
+}
+
+/**
+ * Whether PAM refuses a login of the account for its home: another uid than the account's and root's owns
+ * it, or the symbolic link to it, as native/pam/home.c says. False where that cannot be seen.
+ * @param root for tests: the folder that stands for /
+ */
+export async function isHomeRefused(
+  { uid, dir }: Pick<Passwd, 'uid' | 'dir'>,
+  root = '',
+): Promise<boolean> {
+  const isForeign = (owner: number): boolean => owner !== uid && owner !== 0
+  try {
+    const path = join(root, dir)
+    const own = await lstat(path)
+    if (isForeign(own.uid)) return true
+    return own.isSymbolicLink() && isForeign((await stat(path)).uid)
+  } catch {
+    return false
+  }
 }
 
 /** Lines `FIRST:…` of a file, by their first field. */

@@ -1,10 +1,18 @@
 // A name that changed hands: what is left under it is found and told, once.
-import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createLeftovers } from '../../src/access/leftovers.ts'
-import { lookForLeftovers } from '../../src/platform/leftovers.ts'
+import { isHomeRefused, lookForLeftovers } from '../../src/platform/leftovers.ts'
 import { alice, aWorld } from '../support/access.ts'
 import { aUser, collectingLog, type LogLine } from '../support/builders.ts'
 
@@ -46,6 +54,33 @@ describe('lookForLeftovers', () => {
     const path = put('/home/dave/.profile', '')
     chownSync(dirname(path), own, process.getgid?.() ?? 0)
     expect(await (await lookForLeftovers(root))(account('dave', own), 'files')).toEqual([])
+  })
+})
+
+describe('isHomeRefused', () => {
+  const uid = 1_900_000_001
+  // As PAM: what nobody owns yet, root's and the person's own are no reason.
+  it.each([
+    ['of another uid', 5, undefined, true],
+    ['of root', 0, undefined, false],
+    ['of the person', uid, undefined, false],
+    ['a link of another uid to one of the person', uid, 5, true],
+    ['a link of root to one of another uid', 5, 0, true],
+    ['a link of the person to one of the person', uid, uid, false],
+  ])('of a home %s', async (what, owner, linkOwner, expected) => {
+    const dir = `/homes/${what.replaceAll(' ', '-')}`
+    const folder = join(root, linkOwner === undefined ? dir : `${dir}-target`)
+    mkdirSync(folder, { recursive: true })
+    chownSync(folder, owner, 0)
+    if (linkOwner !== undefined) {
+      symlinkSync(folder, join(root, dir))
+      lchownSync(join(root, dir), linkOwner, 0)
+    }
+    expect(await isHomeRefused({ uid, dir }, root)).toBe(expected)
+  })
+
+  it('is not so of a home that is not there', async () => {
+    expect(await isHomeRefused({ uid, dir: '/homes/none' }, root)).toBe(false)
   })
 })
 

@@ -95,4 +95,27 @@ describe('iamlogin explain', () => {
     expect(await explain(ask, output, document.name)).toBe(code)
     expect(lines).toEqual([verdict])
   })
+
+  it.each([
+    [true, 1, 'Bob cannot log in here'],
+    [false, 0, 'Bob can log in here as bob'],
+  ])('goes by the owner of the home as PAM does: %s', async (isRefused, code, verdict) => {
+    const lines: string[] = []
+    const write = (text: string): void => {
+      lines.push(...text.split('\n'))
+    }
+    const own = { uid: 1900000001, gid: 1900000001, gecos: '', shell: '/bin/sh' }
+    const passwd = { name: 'bob', dir: '/home/bob', ...own }
+    const ask: Ask = (schema) => Promise.resolve(schema.parse({ ...person, passwd }))
+    const host = {
+      look: () => Promise.resolve(() => Promise.resolve(['the home /home/bob belongs to uid 5'])),
+      isHomeRefused: () => Promise.resolve(isRefused),
+    }
+    expect(await explain(ask, { json: false, write, warn: write }, 'Bob', host)).toBe(code)
+    expect(lines).toEqual([
+      ...(isRefused ? ['NO   home: /home/bob belongs to another uid: PAM refuses the login'] : []),
+      '     left by somebody else: the home /home/bob belongs to uid 5',
+      verdict,
+    ])
+  })
 })
