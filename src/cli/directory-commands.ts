@@ -19,8 +19,10 @@ import { Refused, type Ask } from './resolver-client.ts'
 /** 0 done, 1 the answer is no. */
 export type ExitCode = 0 | 1
 
-function told(output: Output, refused: Refused): ExitCode {
-  output.warn(`iamlogin: ${refused.message}\nhint: ${refused.hint}`)
+/** The answer is no: in words on stderr, and with --json as the one document on stdout too. */
+function told(output: Output, { message, hint }: Refused): ExitCode {
+  if (output.json) output.write(JSON.stringify({ error: { message, hint } }, null, 2))
+  output.warn(`iamlogin: ${message}\nhint: ${hint}`)
   return 1
 }
 

@@ -1,7 +1,7 @@
 // The text and the exit code of status and explain, by the document of the resolver.
 import { describe, expect, it } from 'vitest'
-import { explain, status } from '../../src/cli/directory-commands.ts'
-import type { Ask } from '../../src/cli/resolver-client.ts'
+import { explain, keys, status } from '../../src/cli/directory-commands.ts'
+import { Refused, type Ask } from '../../src/cli/resolver-client.ts'
 import type { ExplainDocument, StatusDocument } from '../../src/control/documents.ts'
 
 const now = Date.UTC(2026, 10, 26)
@@ -65,6 +65,25 @@ describe('iamlogin status', () => {
     ['a write is owed', { ...well, owedWrites: [owed] }],
   ])('exits 1 when %s', async (_, document) => {
     expect(await told(document)).toMatchObject({ code: 1 })
+  })
+})
+
+describe('an answer that is no', () => {
+  it.each([
+    [true, [JSON.stringify({ error: { message: 'no user', hint: 'look' } }, null, 2)]],
+    [false, []],
+  ])('is one document on stdout with --json, and words on stderr: %s', async (json, stdout) => {
+    const out: string[] = []
+    const err: string[] = []
+    const ask: Ask = () => Promise.resolve(new Refused('no user', 'look'))
+    const output = {
+      json,
+      write: (text: string) => void out.push(text),
+      warn: (text: string) => void err.push(text),
+    }
+    expect(await keys(ask, output, 'dora', now)).toBe(1)
+    expect(out).toEqual(stdout)
+    expect(err).toEqual(['iamlogin: no user\nhint: look'])
   })
 })
 
