@@ -377,7 +377,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
       saved: undefined,
       hadState: true,
       notices: [],
-      keys: keys.all(),
+      keys: keys.handOver(),
       generation: inherited.generation,
       watching,
     }),

@@ -57,6 +57,8 @@ export type KeyLookup = {
   readonly expire: (userId?: string) => void
   /** All that is known, for the disk; also what is told as soon as it is there. */
   readonly all: () => readonly KnownCredentials[]
+  /** All that is known, for the lookup that takes the place of this one, which learns no more changes. */
+  readonly handOver: () => readonly KnownCredentials[]
   /** Takes losses of all keys that are doubted: the next reading that says the same is believed. */
   readonly confirm: () => void
   readonly stats: () => {
@@ -114,6 +116,7 @@ type Entry = SavedCredentials & {
 type Told = (more: number) => void
 
 const people = 10_000
+const handedOver = 'the configuration is being read again'
 /** After a failure the last known keys serve at once for this long: no login waits for each retry. */
 const coolOffMs = 5_000
 /** Longer than the SDK's own attempts: a fetch that hangs must not hold its person for ever. */
@@ -152,7 +155,8 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   const stale = (): number => clock.monotonic() - ttl - 1
   for (const saved of deps.saved) {
     const read = saved.read ?? savedMoment(clock, saved.fetchedAt)
-    const start = deps.savedIsStale || isInFuture(clock, read) ? stale() : read.monotonic
+    const isStale = deps.savedIsStale || saved.isUnsure === true || isInFuture(clock, read)
+    const start = isStale ? stale() : read.monotonic
     const partsRead = saved.partsRead ?? savedParts(clock, saved.credentials)
     cache.set(saved.id, { ...saved, read, partsRead }, { start })
   }
@@ -161,8 +165,6 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   const flights = new Map<string, Promise<PersonKeys>>()
   /** In flight when everything fresh was to be forgotten: what they bring is not fresh. */
   const outdated = new Set<string>()
-  /** What the name has now, by user id, while it is asked whether the name is still the person's. */
-  const unidentified = new Map<string, SourceCredentials>()
   /** User ids of which an answer could not be confirmed a moment ago. */
   const doubted = new LRUCache<string, true>({
     max: people,
@@ -170,6 +172,9 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     ttlResolution: 0,
     perf: { now: clock.monotonic },
   })
+
+  /** A loss that is read from here on must not be told: the next lookup still opens by what it was given. */
+  let isHandedOver = false
 
   const problems = createKeyProblems({ clock, log: deps.log })
   /** People who had keys, as they were read last; of the last doubt.windowMs. */
@@ -218,17 +223,19 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     if (arriving.has(user.id)) return { status: 'unavail', reason }
     const entry = known(user)
     if (entry === undefined) return { status: 'unavail', reason }
-    const now = unidentified.get(user.id)
-    const credentials = now === undefined ? entry.credentials : commonTo(entry.credentials, now)
-    return present(user, { ...entry, credentials }, cache.getRemainingTTL(user.id) <= 0)
+    return present(user, entry, cache.getRemainingTTL(user.id) <= 0)
   }
 
-  const keep = async (before: Entry | undefined, entry: Entry): Promise<void> => {
+  /** @param isRead `entry` is the source's word of now, and serves for keys.ttl. */
+  const keep = async (
+    before: Entry | undefined,
+    entry: Entry,
+    { isRead }: { readonly isRead: boolean },
+  ): Promise<void> => {
     arriving.set(entry.id, entry)
     try {
       await deps.onRead(changeOf(before, entry))
-      const isOutdated = outdated.has(entry.id)
-      const start = isOutdated ? stale() : entry.read.monotonic
+      const start = isRead && !outdated.has(entry.id) ? entry.read.monotonic : stale()
       cache.set(entry.id, entry, { start })
     } finally {
       arriving.delete(entry.id)
@@ -280,38 +287,32 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
 
   /**
    * Keys are read by the name, uids are by the id: what the name has now may be another person's, who was
-   * given the name. It opens nothing of this person's and takes nothing from them until the source says
-   * that the name is still theirs. Copied keys prove nothing, for they are public.
+   * given the name. What is gone opens nothing from here on, in memory and on disk; until the source says
+   * whose name it is, the entry is unsure, and ends no session. Copied keys prove nothing, for they are
+   * public.
+   * @param now undefined: the name is no user's
    */
-  const identified = async (
-    user: SourceUser,
-    now: SourceCredentials,
-    signal: AbortSignal,
-  ): Promise<Identity> => {
-    unidentified.set(user.id, now)
-    try {
-      return await deps.identify(user, signal)
-    } finally {
-      unidentified.delete(user.id)
-    }
+  const takeForNow = async (
+    before: Entry | undefined,
+    now: SourceCredentials = { keys: [] },
+  ): Promise<void> => {
+    if (before === undefined) return
+    const credentials = commonTo(before.credentials, now)
+    if (before.isUnsure === true && !isChanged(before.credentials, credentials)) return
+    await keep(before, { ...before, credentials, isUnsure: true }, { isRead: false })
   }
 
-  /**
-   * The answer is this person's or another's, and the source does not say which: what is gone opens
-   * nothing from here on, and what is new opens nothing yet. It stays stale, so it ends no session.
-   */
-  const withoutIdentity = async (
-    user: SourceUser,
-    before: Entry | undefined,
-    now: SourceCredentials,
-  ): Promise<PersonKeys> => {
+  /** The answer was not this person's: what was known of them is theirs, be it under a new name. */
+  const giveBack = async (before: Entry | undefined): Promise<void> => {
+    const taken = before === undefined ? undefined : lastKnown(before.id)
+    if (before !== undefined && taken !== before) await keep(taken, before, { isRead: false })
+  }
+
+  /** The answer is this person's or another's, and the source does not say which. */
+  const withoutIdentity = (user: SourceUser): PersonKeys => {
     const reason = `the keys of ${user.name} changed, and whether the name is the same person's cannot be read`
     doubted.set(user.id, true)
     deps.log.warn({ user: user.name }, reason)
-    if (before !== undefined) {
-      const credentials = commonTo(before.credentials, now)
-      if (isChanged(before.credentials, credentials)) await keep(before, { ...before, credentials })
-    }
     return fallBack(user, reason)
   }
 
@@ -322,29 +323,41 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
     problems.read(fetched)
     const entry = complete(user.id, before, fetched)
     const { credentials } = entry
-    const asksIdentity = isChanged(before?.credentials, credentials)
+    if (isHandedOver && before !== undefined && isChanged(before.credentials, credentials))
+      return fallBack(user, handedOver)
+    const asksIdentity = before?.isUnsure === true || isChanged(before?.credentials, credentials)
     told(countNewBodies(before?.credentials, fetched) + Number(asksIdentity))
     if (isSuspectLoss(before, entry)) {
       doubted.set(user.id, true)
       return fallBack(user, `all keys of ${user.name}, and of others, are gone at once`)
     }
-    const identity = asksIdentity ? await identified(user, credentials, signal) : 'same'
-    if (identity === 'unknown') return await withoutIdentity(user, before, credentials)
-    // Of the person asked for, the answer says nothing: it is told as stale, so that it ends no session of
-    // theirs, be it under a new name. A deletion is the directory's to tell.
-    if (identity === 'renamed') return fallBack(user, `${user.name} was renamed`)
-    if (identity === 'another') return present(user, { ...entry, credentials: { keys: [] } }, true)
-    await keep(lastKnown(user.id), entry)
+    if (asksIdentity) {
+      await takeForNow(before, credentials)
+      const identity = await deps.identify(user, signal)
+      if (identity === 'unknown') return withoutIdentity(user)
+      if (identity !== 'same') await giveBack(before)
+      // Of the person asked for, the answer says nothing: it is told as stale, so that it ends no session
+      // of theirs, be it under a new name. A deletion is the directory's to tell.
+      if (identity === 'renamed') return fallBack(user, `${user.name} was renamed`)
+      if (identity === 'another')
+        return present(user, { ...entry, credentials: { keys: [] } }, true)
+    }
+    await keep(lastKnown(user.id), entry, { isRead: true })
     return present(user, entry, false)
   }
 
   /**
-   * The name is no user's any more. Whether the person was deleted or renamed, only the directory says;
-   * either way this name opens nothing, and what is known of the person stays theirs.
+   * The name is no user's any more, and opens nothing. Whether the person was deleted or renamed, only the
+   * directory says; either way what is known of the person stays theirs.
    */
   const afterNoName = async (user: SourceUser, error: SourceError): Promise<PersonKeys> => {
+    if (isHandedOver) return fallBack(user, handedOver)
+    const before = lastKnown(user.id)
+    await takeForNow(before)
     doubted.set(user.id, true)
-    return (await deps.confirm(user)) === 'another'
+    const identity = await deps.confirm(user)
+    if (identity === 'another' || identity === 'renamed') await giveBack(before)
+    return identity === 'another'
       ? { status: 'success', keys: [], refused: [], mfa: undefined, stale: false }
       : fallBack(user, error.message)
   }
@@ -417,6 +430,10 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
 
   return {
     all,
+    handOver: () => {
+      isHandedOver = true
+      return all()
+    },
     known,
     last: ({ id }) => arriving.get(id) ?? lastKnown(id),
     of: (user) => ask(user, (each) => startFetch(each)),

@@ -18,6 +18,8 @@ export type SavedCredentials = {
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number
   readonly credentials: SourceCredentials
+  /** Keys may be missing: when they were read last, it was not known whose name it was. */
+  readonly isUnsure?: true
 }
 
 const savedSchema = z.object({
@@ -28,6 +30,7 @@ const savedSchema = z.object({
     z.object({
       id: z.string(),
       fetchedAt: z.number(),
+      isUnsure: z.literal(true).exactOptional(),
       credentials: z.object({
         mfa: z.boolean().exactOptional(),
         unread: z
@@ -78,7 +81,10 @@ export type KeysFile = {
 }
 
 function encode(people: readonly SavedCredentials[], origin: string): Buffer {
-  const saved = people.map(({ id, fetchedAt, credentials }) => ({ id, fetchedAt, credentials }))
+  const saved = people.map(({ id, fetchedAt, credentials, isUnsure }) => ({
+    ...{ id, fetchedAt, credentials },
+    ...(isUnsure === true ? { isUnsure } : {}),
+  }))
   return Buffer.from(JSON.stringify({ version: 1, origin, people: saved }))
 }
 
@@ -123,7 +129,10 @@ export function peopleOf(
   for (const { uid, kind, keys } of known) {
     const shut = kind === personKind && keys.length === 0 ? idOf(uid) : undefined
     if (shut !== undefined)
-      people.set(shut, { id: shut, fetchedAt: times.notAfter, credentials: { keys: [] } })
+      people.set(shut, {
+        ...{ id: shut, fetchedAt: times.notAfter, credentials: { keys: [] } },
+        isUnsure: true,
+      })
     for (const { owner, id, line, until } of keys) {
       const [type = '', blob = ''] = line.split(' ')
       const before = people.get(owner.id)

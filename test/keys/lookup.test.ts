@@ -15,7 +15,14 @@ import { SourceError } from '../../src/errors.ts'
 import { createKeyLookup } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
 import { createBucket } from '../../src/platform/bucket.ts'
-import { aClock, aUser, collectingLog, keysConfig, type LogLine } from '../support/builders.ts'
+import {
+  aClock,
+  aKey,
+  aUser,
+  collectingLog,
+  keysConfig,
+  type LogLine,
+} from '../support/builders.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
 afterAll(() => {
@@ -115,16 +122,6 @@ describe('toAuthorizedKey', () => {
     )
   })
 })
-
-/** A sound key of the source, another one for each id. */
-function aKey(id: string): SourceKey {
-  const fields = ['ssh-ed25519', id.padEnd(32, '.')].map((text) => {
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(text.length)
-    return Buffer.concat([length, Buffer.from(text)])
-  })
-  return { id, origin: 'iam', body: `ssh-ed25519 ${Buffer.concat(fields).toString('base64')}` }
-}
 
 const credentials: SourceCredentials = {
   keys: [{ id: 'APKA1', origin: 'iam', body: ed25519.body }],
@@ -314,7 +311,7 @@ describe('createKeyLookup', () => {
     state.credentials = { keys: [] }
     await clock.advance(31_000)
     await lookup.of(alice)
-    expect(reads).toEqual(['new', 'same', 'changed'])
+    expect(reads.slice(0, 3)).toEqual(['new', 'same', 'changed'])
   })
 
   it('answers that a key is gone only when that is on disk', async () => {
@@ -416,7 +413,8 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
     // Stale: the person may have another name, and a session.
     expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale: true, keys: [] })
     expect(lookup.all()).toMatchObject([{ credentials: first }])
-    expect(reads).toEqual(['new'])
+    // What was gone was off the disk while it was not known whose name it is.
+    expect(reads).toEqual(['new', 'changed', 'changed'])
   })
 
   it.each([
@@ -431,7 +429,7 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
       expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale: true, keys: has })
       expect(confirmed).toEqual(['alice'])
       expect(lookup.all()).toMatchObject([{ credentials: first }])
-      expect(reads).toEqual(['new'])
+      expect(reads).toEqual(['new', 'changed', 'changed'])
     },
   )
 
@@ -503,6 +501,71 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
     expect(confirmed).toHaveLength(2)
     await clock.advance(3_600_000)
     expect(await lookup.of(alice)).toMatchObject({ status: 'unavail' })
+  })
+
+  describe('where nothing tells whose name it is', () => {
+    /** Alice's name has no key, and the question whose it is was not answered once. */
+    async function anUnsureLoss() {
+      const made = await aReplacement()
+      made.state.credentials = { keys: [] }
+      made.state.identity = () => Promise.resolve('unknown')
+      return made
+    }
+
+    it('ends no session, however often the name has no key', async () => {
+      const { lookup, clock, confirmed } = await anUnsureLoss()
+      for (let each = 1; each < 5; each++) {
+        expect(await lookup.of(alice)).toMatchObject({ stale: true, keys: [] })
+        expect(confirmed).toHaveLength(each)
+        await clock.advance(31_000)
+      }
+    })
+
+    it('calls nothing fresh that an administrator had read again', async () => {
+      const { lookup, state, clock } = await anUnsureLoss()
+      state.credentials = replaced
+      state.identity = () => Promise.resolve('same')
+      await lookup.of(alice)
+      state.credentials = { keys: [] }
+      state.identity = () => Promise.resolve('unknown')
+      await clock.advance(1_000)
+      lookup.expire(alice.id)
+      expect(await lookup.of(alice)).toMatchObject({ stale: true, keys: [] })
+      expect(await lookup.of(alice)).toMatchObject({ stale: true, keys: [] })
+    })
+
+    it('asks again after a restart and after a reload', async () => {
+      const { lookup } = await anUnsureLoss()
+      await lookup.of(alice)
+      for (const savedIsStale of [false, true]) {
+        const after = aLookup(lookup.all(), { savedIsStale })
+        after.state.credentials = { keys: [] }
+        after.state.identity = () => Promise.resolve('renamed')
+        expect(await after.lookup.of(alice)).toMatchObject({ stale: true })
+        expect(after.confirmed).toEqual(['alice'])
+      }
+    })
+
+    it('has taken from the disk what opens nothing any more before it says so', async () => {
+      const { lookup, state, clock } = await anUnsureLoss()
+      state.identity = () => new Promise(() => undefined)
+      const answer = lookup.of(alice)
+      await clock.advance(0)
+      expect(lookup.all()).toMatchObject([{ credentials: { keys: [] }, isUnsure: true }])
+      await clock.advance(5_000)
+      expect(await answer).toMatchObject({ stale: true, keys: [] })
+    })
+  })
+
+  it('tells no loss once the next lookup has what was known before', async () => {
+    const { lookup, state } = await aReplacement()
+    state.credentials = { keys: [] }
+    const answer = lookup.of(alice)
+    const next = aLookup(lookup.handOver(), { savedIsStale: true })
+    next.state.failing = true
+    const [late, after] = [await answer, await next.lookup.of(alice)]
+    expect(late).toMatchObject({ stale: true, keys: [{ id: 'APKA1' }] })
+    expect(after).toMatchObject({ stale: true, keys: [{ id: 'APKA1' }] })
   })
 
   it('asks for others meanwhile', async () => {
@@ -577,15 +640,37 @@ describe('createKeyLookup, of a name that may be somebody else’s now', () => {
 
   describe('when the name is no user’s any more', () => {
     it.each([
-      ['has no key, once the directory tells that she is gone or renamed', 'another', []],
-      ['has the last known keys while the directory names her', 'same', [{ id: 'APKA1' }]],
-      ['has the last known keys while the directory cannot be read', 'unknown', [{ id: 'APKA1' }]],
-    ] as const)('%s', async (_, identity, wanted) => {
-      const { lookup, state, reread } = await aReplacement()
+      ['has no key, once the directory tells that she is gone', 'another', [], false],
+      ['has no key, and loses no session, while the directory names her', 'same', [], true],
+      ['has no key, and loses no session, while nothing tells more', 'unknown', [], true],
+      ['has the last known keys once she has another name', 'renamed', [{ id: 'APKA1' }], true],
+    ] as const)('%s', async (_, identity, wanted, stale) => {
+      const { lookup, state, reread, clock } = await aReplacement()
       state.nameless = true
+      const read = Promise.withResolvers<Identity>()
+      state.identity = () => read.promise
+      const early = lookup.of(alice)
+      await clock.advance(0)
+      await clock.advance(5_000)
+      expect(await early).toMatchObject({ status: 'success', stale: true, keys: [] })
+      read.resolve(identity)
+      await clock.advance(0)
+      lookup.expire()
       state.identity = () => Promise.resolve(identity)
-      expect(await lookup.of(alice)).toMatchObject({ status: 'success', keys: wanted })
-      expect(reread).toEqual(['alice'])
+      expect(await lookup.of(alice)).toMatchObject({ status: 'success', stale, keys: wanted })
+      expect(reread).toEqual(['alice', 'alice'])
+    })
+
+    it('has her keys again, by which she was known, as soon as the name is hers', async () => {
+      const { lookup, state, clock } = await aReplacement()
+      state.nameless = true
+      state.identity = () => Promise.resolve('unknown')
+      await lookup.of(alice)
+      state.nameless = false
+      state.credentials = first
+      state.identity = () => Promise.resolve('same')
+      await clock.advance(6_000)
+      expect(await lookup.of(alice)).toMatchObject({ stale: false, keys: [{ id: 'APKA1' }] })
     })
 
     it('takes nothing from the person, who may have another name by now', async () => {

@@ -79,7 +79,10 @@ describe('state files', () => {
   const pins = { uids: { AIDAalice: 1_900_000_001 }, gids: {} }
   const key: SourceKey = { id: 'APKA1', origin: 'iam', body: 'ssh-ed25519 AAAA' }
   const off: SourceKey = { ...key, id: 'APKA2', inactive: true }
-  const people = [{ id: alice.id, fetchedAt: 5, credentials: { keys: [key, off], mfa: true } }]
+  const people = [
+    { id: alice.id, fetchedAt: 5, credentials: { keys: [key, off], mfa: true } },
+    { id: bob.id, fetchedAt: 5, credentials: { keys: [] }, isUnsure: true as const },
+  ]
 
   it('come back as they were saved, and by another source the given ids alone', async () => {
     const reason = { code: 'source_denied', message: 'm', hint: 'h' }
@@ -137,7 +140,7 @@ describe('peopleOf', () => {
       [2, 'AIDAother'],
     ])
     expect(peopleOf(known, { offlineMs: 100, notAfter: 1_000 }, (uid) => ids.get(uid))).toEqual([
-      { id: 'AIDAalice', fetchedAt: 1_000, credentials: { keys: [] } },
+      { id: 'AIDAalice', fetchedAt: 1_000, credentials: { keys: [] }, isUnsure: true },
     ])
   })
 })

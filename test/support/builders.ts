@@ -3,6 +3,7 @@ import type {
   DirectoryRules,
   HostAccounts,
   SourceDirectory,
+  SourceKey,
   SourceUser,
 } from '../../src/directory/types.ts'
 import type { KeysConfig } from '../../src/config/config.ts'
@@ -18,6 +19,16 @@ export function aUser(fields: Partial<SourceUser> & { readonly name: string }): 
     createdAt: 1,
     ...fields,
   }
+}
+
+/** A sound key of the source, another one for each id. */
+export function aKey(id: string): SourceKey {
+  const fields = ['ssh-ed25519', id.padEnd(32, '.')].map((text) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(text.length)
+    return Buffer.concat([length, Buffer.from(text)])
+  })
+  return { id, origin: 'iam', body: `ssh-ed25519 ${Buffer.concat(fields).toString('base64')}` }
 }
 
 /** Users who are all in the group developers, and groups with members by name. */

@@ -1,0 +1,527 @@
+// What the key cache may say, whatever happens around it: users are renamed, deleted and made again,
+// trade names, get and lose keys and MFA devices, while IAM fails, hangs, or denies a part, and while the
+// resolver restarts or reloads. A model of IAM, in which each UserId owns its name, keys and device, says
+// what each answer may contain.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { buildDirectory } from '../../src/directory/build.ts'
+import { indexDirectory } from '../../src/directory/lookup.ts'
+import type { SourceCredentials, SourceDirectory, SourceUser } from '../../src/directory/types.ts'
+import { SourceError } from '../../src/errors.ts'
+import { createKeyLookup, type KnownCredentials, type PersonKeys } from '../../src/keys/lookup.ts'
+import { createBucket } from '../../src/platform/bucket.ts'
+import { momentOf } from '../../src/platform/clock.ts'
+import { createIdentify, createIdentityCheck } from '../../src/refresh/identity.ts'
+import { createStore } from '../../src/refresh/store.ts'
+import {
+  aClock,
+  aKey,
+  aSource,
+  aUser,
+  collectingLog,
+  keysConfig,
+  noLocal,
+  noPins,
+  someRules,
+} from '../support/builders.ts'
+
+const ttlMs = keysConfig.ttlMs
+const budgetMs = 5_000
+/** More than all time of one run. */
+const offlineMs = 86_400_000
+
+type Person = {
+  readonly user: SourceUser
+  /** In a group that is read. */
+  readonly isMember: boolean
+  name: string
+  isDeleted: boolean
+  mfa: boolean
+  /** Body of each key that the person ever had -> whether it is active; undefined: deleted. */
+  readonly keys: Map<string, boolean | undefined>
+  /** By the clock: when something was last true of the person. */
+  readonly lastTrue: Map<string, number>
+  /** Bodies that IAM reported gone, by the person's own name, and since an answer was told. */
+  readonly gone: Set<string>
+  readonly goneAsTold: Set<string>
+  /** When the answer was made that was read last. */
+  askedAt: number
+  /** What was told last as fresh, while nothing has changed in IAM since. */
+  settled: readonly string[] | undefined
+}
+type Action = 'keys' | 'user' | 'directory'
+type Mode = 'ok' | 'fail' | 'hang'
+
+/** Names that nobody had: a name never goes back to a person who had it, which no question by name could tell. */
+function freshNames(): () => string {
+  let count = 0
+  return () => `name${count++}`
+}
+
+function createWorld() {
+  const clock = aClock()
+  const name = freshNames()
+  const people: Person[] = []
+  const modes: Record<Action, Mode> = { keys: 'ok', user: 'ok', directory: 'ok' }
+  const held: (() => void)[] = []
+  let serial = 0
+
+  const owner = (of: string): Person | undefined =>
+    people.find((person) => person.name === of && !person.isDeleted)
+  const bodiesOf = ({ keys }: Person): readonly string[] =>
+    [...keys].flatMap(([body, isActive]) => (isActive === true ? [body] : []))
+  /** Notes what is true now. */
+  const note = (): void => {
+    const at = clock.monotonic()
+    for (const person of people) {
+      const active = person.isDeleted ? [] : bodiesOf(person)
+      for (const body of active) person.lastTrue.set(body, at)
+      if (active.length === 0) person.lastTrue.set('no key', at)
+      if (!person.mfa || person.isDeleted) person.lastTrue.set('no device', at)
+      if (person.mfa && !person.isDeleted) person.lastTrue.set('device', at)
+    }
+  }
+  const change = (act: () => void): void => {
+    note()
+    act()
+    for (const person of people) person.settled = undefined
+    note()
+  }
+  const add = (isMember: boolean, called: string): Person => {
+    const person: Person = {
+      user: aUser({ name: called, id: `AIDA${people.length}` }),
+      isMember,
+      name: called,
+      isDeleted: false,
+      mfa: false,
+      keys: new Map(),
+      lastTrue: new Map(),
+      gone: new Set(),
+      goneAsTold: new Set(),
+      askedAt: 0,
+      settled: undefined,
+    }
+    people.push(person)
+    return person
+  }
+  const give = (person: Person, body: string): void => {
+    person.keys.set(body, true)
+    person.gone.delete(body)
+    person.goneAsTold.delete(body)
+  }
+
+  /** The answer is made now and arrives when the action is not held up. */
+  const answer = async <T>(action: Action, make: () => T): Promise<T> => {
+    const mode = modes[action]
+    let made: { readonly value: T } | { readonly error: unknown }
+    try {
+      if (mode === 'fail') throw new SourceError('source_unreachable', 'no network', { hint: '' })
+      made = { value: make() }
+    } catch (error) {
+      made = { error }
+    }
+    if (mode === 'hang')
+      await new Promise<void>((release) => {
+        held.push(release)
+      })
+    else await Promise.resolve()
+    if ('error' in made) throw made.error
+    return made.value
+  }
+
+  const fetchCredentials = async ({ id, name: asked }: SourceUser): Promise<SourceCredentials> => {
+    const at = clock.monotonic()
+    const person = people.find(({ user }) => user.id === id)
+    const isOwn = owner(asked) === person
+    const learn = (active: readonly string[]): void => {
+      if (person === undefined) return
+      person.askedAt = at
+      if (!isOwn && !person.isDeleted) return
+      for (const [body, isActive] of person.keys)
+        if (!active.includes(body) && isActive !== true) person.gone.add(body)
+    }
+    try {
+      const told = await answer('keys', (): SourceCredentials => {
+        const found = owner(asked)
+        if (found === undefined) throw new SourceError('source_unknown_user', asked, { hint: '' })
+        const keys = [...found.keys].flatMap(([body, isActive]) =>
+          isActive === undefined
+            ? []
+            : [{ ...aKey(body), ...(isActive ? {} : { inactive: true as const }) }],
+        )
+        return { keys, mfa: found.mfa }
+      })
+      learn(told.keys.filter(({ inactive }) => inactive !== true).map(({ id: body }) => body))
+      return told
+    } catch (error) {
+      if (error instanceof SourceError && error.code === 'source_unknown_user') learn([])
+      throw error
+    }
+  }
+  const identify = async ({
+    id,
+    name: asked,
+  }: SourceUser): Promise<'same' | 'another' | 'unknown'> => {
+    try {
+      const id_ = await answer('user', () => owner(asked)?.user.id)
+      return id_ === id ? 'same' : id_ === undefined ? 'unknown' : 'another'
+    } catch {
+      return 'unknown'
+    }
+  }
+  const fetchDirectory = (): Promise<SourceDirectory> =>
+    answer('directory', () =>
+      aSource(
+        people
+          .filter(({ isMember, isDeleted }) => isMember && !isDeleted)
+          .map(({ user, name: now }) => ({ ...user, name: now })),
+      ),
+    )
+
+  return {
+    ...{ clock, people, modes, name, add, give, change, note, bodiesOf },
+    ...{ fetchCredentials, identify, fetchDirectory },
+    newBody: () => `APKA${serial++}`,
+    release: () => {
+      for (const release of held.splice(0)) release()
+    },
+  }
+}
+type World = ReturnType<typeof createWorld>
+
+/** The parts of a resolver that answer for keys; `saved` is what its disk has. */
+function createResolver(world: World) {
+  const { clock } = world
+  const store = createStore(1)
+  const rules = someRules()
+  let running: Promise<boolean> | undefined
+  let next: Promise<boolean> | undefined
+  const readOnce = async (): Promise<boolean> => {
+    const readAt = momentOf(clock)
+    try {
+      const source = await world.fetchDirectory()
+      const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
+      store.replace({
+        ...{ directory, source, rules, local: noLocal, readAt },
+        index: indexDirectory(directory),
+      })
+      return true
+    } catch {
+      return false
+    }
+  }
+  const begin = (): Promise<boolean> => {
+    running = readOnce().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+  const read = (): Promise<boolean> => {
+    if (running === undefined) return begin()
+    next ??= running.then(() => {
+      next = undefined
+      return running ?? begin()
+    })
+    return next
+  }
+  const failure = { code: 'source_unreachable', message: '', hint: '', at: 0 }
+  const refresher = {
+    readNow: async () => ((await read()) ? { ok: true as const } : { ok: false as const, failure }),
+  }
+
+  let disk = '[]'
+  const start = (saved: readonly KnownCredentials[], savedIsStale: boolean) => {
+    const confirm = createIdentityCheck({ store, refresher, clock })
+    const lookup = createKeyLookup({
+      ...{ clock, offlineMs, budgetMs, saved, savedIsStale, confirm },
+      keys: keysConfig,
+      fetchCredentials: world.fetchCredentials,
+      identify: createIdentify(world, confirm),
+      // A loss is never doubted here.
+      doubt: { windowMs: -1, againMs: 0 },
+      bucket: createBucket({ clock, perMinute: 60 }),
+      callsPerPerson: 2,
+      log: collectingLog([]),
+      onRead: async () => {
+        const mine = lookup
+        await Promise.resolve()
+        if (mine === now) disk = JSON.stringify(mine.all())
+      },
+    })
+    return lookup
+  }
+  let now = start([], false)
+  return {
+    read,
+    directory: () => store.current()?.source.users ?? [],
+    lookup: () => now,
+    restart: () => {
+      const saved = JSON.parse(disk) as readonly KnownCredentials[]
+      now = start(
+        saved.map(({ id, fetchedAt, credentials, isUnsure }) => ({
+          ...{ id, fetchedAt, credentials },
+          ...(isUnsure === true ? { isUnsure } : {}),
+        })),
+        false,
+      )
+    },
+    reload: () => {
+      now = start(now.handOver(), true)
+    },
+  }
+}
+
+const bodiesIn = (answer: Extract<PersonKeys, { status: 'success' }>): readonly string[] =>
+  answer.keys.map(({ id }) => id)
+
+/** What holds of each answer about a person. */
+function check(person: Person, answer: PersonKeys, isAway: boolean): void {
+  if (answer.status !== 'success') {
+    expect(isAway && person.settled !== undefined, 'known keys are lost').toBe(false)
+    return
+  }
+  const bodies = bodiesIn(answer)
+  for (const body of bodies) {
+    expect([...person.lastTrue.keys()], 'a key of another person opens').toContain(body)
+    expect([...person.gone], 'a key that was reported gone opens').not.toContain(body)
+  }
+  if (!answer.stale) {
+    const since = person.askedAt
+    const wasTrue = (fact: string) => (person.lastTrue.get(fact) ?? -1) >= since
+    for (const body of bodies) expect(wasTrue(body), `${body} is fresh and gone`).toBe(true)
+    if (bodies.length === 0) expect(wasTrue('no key'), 'fresh word of no key').toBe(true)
+    if (answer.mfa === false) expect(wasTrue('no device'), 'fresh word of no device').toBe(true)
+    if (answer.mfa === true) expect(wasTrue('device'), 'fresh word of a device').toBe(true)
+  }
+  if (isAway && person.settled !== undefined) expect(bodies).toEqual(person.settled)
+  person.goneAsTold.clear()
+  for (const body of person.gone) person.goneAsTold.add(body)
+}
+
+const who = fc.nat(3)
+const event = fc.oneof(
+  // Within keys.ttl, after what is doubted for a moment, and after keys.ttl.
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('ask'),
+      who,
+      ms: fc.constantFrom(0, 2_000, 6_000, 31_000, 31_000),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('add key', 'remove key'), who }) },
+  fc.record({ kind: fc.constantFrom('switch off', 'switch on'), who }),
+  fc.record({ kind: fc.constant('device'), who, has: fc.boolean() }),
+  fc.record({ kind: fc.constantFrom('rename', 'delete', 'make again'), who }),
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('take name'), who, other: who }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('mode'),
+      actions: fc.constantFrom<readonly Action[]>(
+        ['keys'],
+        ['user'],
+        ['directory'],
+        ['user', 'directory'],
+        ['keys', 'user', 'directory'],
+      ),
+      mode: fc.constantFrom<Mode>('ok', 'fail', 'hang'),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('release', 'read', 'heal') }) },
+  fc.record({ kind: fc.constantFrom('restart', 'reload') }),
+  fc.record({ kind: fc.constantFrom('expire', 'expire all'), who }),
+)
+type Event = Partial<{
+  readonly who: number
+  readonly other: number
+  readonly has: boolean
+  readonly actions: readonly Action[]
+  readonly mode: Mode
+  readonly ms: number
+}> & { readonly kind: string }
+
+/** Two members with keys, and two people in no group, one of them without a key. */
+async function begun() {
+  const world = createWorld()
+  const resolver = createResolver(world)
+  for (let count = 0; count < 4; count++) {
+    const person = world.add(count < 2, world.name())
+    if (count !== 3) world.give(person, world.newBody())
+  }
+  world.note()
+  await resolver.read()
+  for (const user of resolver.directory()) await resolver.lookup().of(user)
+  return { world, resolver }
+}
+
+async function play(events: readonly Event[]): Promise<void> {
+  const { world, resolver } = await begun()
+  const { clock, people, modes, change } = world
+  const pending = new Set<Promise<void>>()
+  let failed: unknown
+  const ask = (id: string): void => {
+    const user = resolver.directory().find((each) => each.id === id)
+    const person = people.find((each) => each.user.id === id)
+    if (user === undefined || person === undefined) return
+    const isAway = modes.keys === 'fail'
+    const asking = resolver
+      .lookup()
+      .of(user)
+      .then((answer) => {
+        world.note()
+        check(person, answer, isAway && modes.keys === 'fail')
+        const isSettled = answer.status === 'success' && !answer.stale
+        if (isSettled && person.askedAt >= lastChange) person.settled = bodiesIn(answer)
+      })
+      .catch((error: unknown) => {
+        failed ??= error
+      })
+      .finally(() => {
+        pending.delete(asking)
+      })
+    pending.add(asking)
+  }
+  let lastChange = -1
+  const changing = (act: () => void): void => {
+    change(act)
+    lastChange = clock.monotonic() + 0.5
+  }
+  const settle = async (): Promise<void> => {
+    await clock.advance(0)
+    await clock.advance(0)
+    if (failed !== undefined) throw failed as Error
+  }
+  const step = (each: Event): void => {
+    const person = people[(each.who ?? 0) % people.length]
+    const other = people[(each.other ?? 0) % people.length]
+    if (person === undefined || other === undefined) return
+    const [first] = person.keys.keys()
+    switch (each.kind) {
+      case 'ask':
+        ask(person.user.id)
+        return
+      case 'add key':
+        changing(() => {
+          world.give(person, world.newBody())
+        })
+        return
+      case 'remove key':
+        changing(() => {
+          for (const [body, isActive] of person.keys)
+            if (isActive !== undefined) {
+              person.keys.set(body, undefined)
+              return
+            }
+        })
+        return
+      case 'switch off':
+        if (first !== undefined && person.keys.get(first) === true)
+          changing(() => person.keys.set(first, false))
+        return
+      case 'switch on':
+        if (first !== undefined && person.keys.get(first) === false)
+          changing(() => {
+            world.give(person, first)
+          })
+        return
+      case 'device':
+        changing(() => {
+          person.mfa = each.has ?? false
+        })
+        return
+      case 'rename':
+        changing(() => {
+          person.name = world.name()
+        })
+        return
+      case 'delete':
+        changing(() => {
+          person.isDeleted = true
+        })
+        return
+      case 'make again':
+        if (person.isDeleted || people.length > 8) return
+        changing(() => {
+          person.isDeleted = true
+          world.give(world.add(person.isMember, person.name), world.newBody())
+        })
+        return
+      // The name is given on, and its person has another from then on.
+      case 'take name':
+        if (person === other || person.isDeleted || other.isDeleted) return
+        changing(() => {
+          const taken = person.name
+          person.name = world.name()
+          other.name = taken
+        })
+        return
+      case 'mode':
+        for (const action of each.actions ?? []) modes[action] = each.mode ?? 'ok'
+        return
+      case 'heal':
+        for (const action of ['keys', 'user', 'directory'] as const) modes[action] = 'ok'
+        world.release()
+        return
+      case 'release':
+        world.release()
+        return
+      case 'read':
+        void resolver.read()
+        return
+      case 'restart':
+      case 'reload':
+        for (const { gone, goneAsTold } of people) {
+          gone.clear()
+          for (const body of goneAsTold) gone.add(body)
+        }
+        resolver[each.kind]()
+        return
+      case 'expire':
+        resolver.lookup().expire(person.user.id)
+        return
+      case 'expire all':
+        resolver.lookup().expire()
+    }
+  }
+  for (const each of events) {
+    world.note()
+    if (each.ms !== undefined) {
+      await clock.advance(each.ms)
+      await settle()
+    }
+    step(each)
+    await settle()
+  }
+  // No question waits longer than its budget, whatever hangs.
+  await clock.advance(budgetMs)
+  await settle()
+  expect(pending.size, 'a question waits beyond its budget').toBe(0)
+  // Once IAM answers again, so does this: the whole truth, fresh.
+  step({ kind: 'heal' })
+  await settle()
+  await clock.advance(ttlMs + 1_000)
+  await settle()
+  await resolver.read()
+  for (const { id } of resolver.directory()) {
+    const person = people.find(({ user }) => user.id === id)
+    const user = resolver.directory().find((each) => each.id === id)
+    if (person === undefined || user === undefined) continue
+    const asked = resolver.lookup().of(user)
+    await settle()
+    const answer = await asked
+    world.note()
+    check(person, answer, false)
+    expect(answer).toMatchObject({ status: 'success', stale: false, mfa: person.mfa })
+    expect(answer.status === 'success' && bodiesIn(answer)).toEqual(world.bodiesOf(person))
+  }
+}
+
+describe('the key cache, whatever happens around it', () => {
+  it('opens by nothing that is another person’s or gone, and takes nothing that is there', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 30 }), (events) => play(events)),
+      { numRuns: 500 },
+    )
+  })
+})
