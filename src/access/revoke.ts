@@ -34,6 +34,8 @@ export type RevokeDeps = {
 
 /** How long sshd and its like may take to close a session whose processes are gone. */
 const reportMs = 2_000
+/** How many people's keys are asked for at once. */
+const concurrency = 5
 const goneReason = 'deleted, or in no group of access.groups any more'
 
 type Lost = { readonly subject: AuditSubject; readonly reason: string }
@@ -98,27 +100,6 @@ export function createRevoker(deps: RevokeDeps): Revoker {
     )
   }
 
-  /** Uids whose person is here and may not enter; forgets what was told of who may again. */
-  const lostKeys = async (
-    view: DoorView,
-    live: ReadonlySet<number>,
-  ): Promise<ReadonlyMap<number, Lost>> => {
-    const lost = new Map<number, Lost>()
-    for (const uid of new Set([...live, ...told.keys()])) {
-      const account = view.index.accountByUid(uid)
-      if (account === undefined) continue
-      const { passwd, user } = account
-      const standing = standingOf(await deps.keysOf(user), deps.requireMfa)
-      if (standing.state === 'good') told.delete(uid)
-      if (standing.state === 'lost' && live.has(uid))
-        lost.set(uid, {
-          subject: { linuxUser: passwd.name, uid, person: user },
-          reason: standing.reason,
-        })
-    }
-    return lost
-  }
-
   /** Once for a loss; again when what became of its sessions changed, as after a helper's failure. */
   const tell = (uid: number, { subject, reason }: Lost, sessions: Ending): void => {
     const before = told.get(uid)
@@ -148,6 +129,25 @@ export function createRevoker(deps: RevokeDeps): Revoker {
       )
       tell(uid, lost, 'failed')
     }
+  }
+
+  /** Ends what is left of who is here and may not enter; forgets what was told of who may again. */
+  const endLostKeys = async (view: DoorView, live: ReadonlySet<number>): Promise<void> => {
+    const uids = new Set([...live, ...told.keys()]).values()
+    // Where IAM hangs, each question costs its whole budget.
+    const worker = async (): Promise<void> => {
+      for (const uid of uids) {
+        const account = view.index.accountByUid(uid)
+        if (account === undefined) continue
+        const { passwd, user } = account
+        const standing = standingOf(await deps.keysOf(user), deps.requireMfa)
+        if (standing.state === 'good') told.delete(uid)
+        if (standing.state !== 'lost' || !live.has(uid)) continue
+        const subject = { linuxUser: passwd.name, uid, person: user }
+        await end(uid, { subject, reason: standing.reason })
+      }
+    }
+    await Promise.all(Array.from({ length: concurrency }, worker))
   }
 
   const sharedStanding = async (view: DoorView, session: SharedSession): Promise<Standing> => {
@@ -186,14 +186,14 @@ export function createRevoker(deps: RevokeDeps): Revoker {
       if (view === undefined) return
       if (before !== undefined) remember(before.accounts)
       const live = await liveUids()
-      const lost = new Map([...lostAccounts(view, live), ...(await lostKeys(view, live))])
-      for (const [uid, each] of lost) await end(uid, each)
+      for (const [uid, each] of lostAccounts(view, live)) await end(uid, each)
       for (const { passwd, user } of before?.accounts ?? []) {
         const { name, uid } = passwd
         if (view.index.accountByUid(uid) !== undefined || live.has(uid)) continue
         const subject = { linuxUser: name, uid, person: user }
         tell(uid, { subject, reason: goneReason }, 'none')
       }
+      await endLostKeys(view, live)
       await checkShared(view)
       remember(view.directory.accounts)
     },

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createRevoker } from '../../src/access/revoke.ts'
 import type { SharedSession } from '../../src/access/session.ts'
 import type { Directory, SourceUser } from '../../src/directory/types.ts'
@@ -81,6 +81,19 @@ describe('check', () => {
     await read(both)
     expect(state.ended).toEqual([])
     expect(events).toEqual([])
+  })
+
+  it('ends the sessions of who is gone while the keys of others cannot be asked for', async () => {
+    const { state, read, uid, world } = await aHost()
+    state.live = new Set([uid, world.uidOf('bob')])
+    const answer = Promise.withResolvers<undefined>()
+    world.hold = answer.promise
+    const reading = read(withoutAlice)
+    await vi.waitFor(() => {
+      expect(state.ended).toEqual([uid])
+    })
+    answer.resolve(undefined)
+    await reading
   })
 
   it('does nothing before there is a directory', async () => {
