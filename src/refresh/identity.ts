@@ -7,7 +7,7 @@ import type { Source } from '../sources/source.ts'
 import type { Refresher } from './refresh.ts'
 import type { Store } from './store.ts'
 
-/** After a read that failed, no question of ours starts another for this long. */
+/** After a read that failed, or did not tell of the person, no question of ours starts another for this long. */
 const coolOffMs = 30_000
 
 /** Makes the check: by a read that began after the question; those who ask meanwhile share it. */
@@ -23,8 +23,18 @@ export function createIdentityCheck(deps: {
     clock.monotonic() - failedAt < coolOffMs &&
     (store.current()?.readAt.monotonic ?? Number.NEGATIVE_INFINITY) <= failedAt
 
+  /** A read a moment ago did not tell of this person: another one is not worth its requests yet. */
+  const isJustKept = (id: string): boolean => {
+    const { source, readAt } = store.current() ?? {}
+    return (
+      readAt !== undefined &&
+      source?.keptUserIds?.includes(id) === true &&
+      clock.monotonic() - readAt.monotonic < coolOffMs
+    )
+  }
+
   return async ({ id, name }) => {
-    if (isCoolingOff()) return 'unknown'
+    if (isCoolingOff() || isJustKept(id)) return 'unknown'
     const { ok } = await refresher.readNow()
     if (!ok) {
       failedAt = clock.monotonic()

@@ -12,11 +12,16 @@ const alice = aUser({ name: 'alice', id: 'AIDAOLD' })
 function aCheck() {
   const clock = aClock()
   const store = createStore(1)
-  const state = { users: [alice] as readonly SourceUser[], failing: false, reads: 0 }
+  const state = {
+    users: [alice] as readonly SourceUser[],
+    kept: [] as readonly string[],
+    failing: false,
+    reads: 0,
+  }
   const read = (): boolean => {
     state.reads++
     if (state.failing) return false
-    const source = aSource(state.users)
+    const source = { ...aSource(state.users), keptUserIds: state.kept }
     const rules = someRules()
     const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
     const index = indexDirectory(directory)
@@ -56,6 +61,17 @@ describe('createIdentityCheck', () => {
     expect(state.reads).toBe(1)
     await clock.advance(30_000)
     state.failing = false
+    expect(await check(alice)).toBe('same')
+  })
+
+  it('does not know of a person whom a read kept from before, and reads no more for a while', async () => {
+    const { check, state, clock } = aCheck()
+    state.kept = [alice.id]
+    for (let each = 0; each < 10; each++) expect(await check(alice)).toBe('unknown')
+    expect(state.reads).toBe(1)
+    expect(await check(aUser({ name: 'bob' }))).toBe('another')
+    state.kept = []
+    await clock.advance(30_000)
     expect(await check(alice)).toBe('same')
   })
 
