@@ -62,7 +62,14 @@ describe('a state directory that cannot be written', () => {
     expect([await exists('alice'), await exists('bob')]).toEqual([true, true])
   })
 
-  const fill = () => run(`dd if=/dev/zero of=${state}/fill bs=1k`)
+  /** A write that is under way gives the room of the file that it replaces back when it ends. */
+  const fill = () =>
+    expect
+      .poll(async () => {
+        const { stdout } = await run(`cd ${state}; ls; dd if=/dev/zero bs=1k >> fill; ls`)
+        return stdout
+      })
+      .not.toContain('.new')
   const removeAlice = async () => {
     people('bob')
     const refreshed = await cli('refresh')
