@@ -82,4 +82,17 @@ describe('architecture', () => {
     )
     expect(loaders.filter((file) => file !== 'platform/addon.ts')).toEqual([])
   })
+
+  it('puts the gate in front of every AWS client and of its credentials', () => {
+    const clients = files
+      .map((file) => ({ file, text: readFileSync(join(src, file), 'utf8') }))
+      .filter(({ text }) => /new \w+Client\(/.test(text))
+    expect(clients.map(({ file }) => file)).toEqual([
+      'notify/sns.ts',
+      'sources/iam-client.ts',
+      'sources/instance-tags.ts',
+    ])
+    for (const { file, text } of clients)
+      expect(text, file).toMatch(/hostCredentials\(\)[\s\S]*\.use\(answerGate\(\w+Service\)\)/)
+  })
 })
