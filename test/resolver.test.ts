@@ -273,6 +273,29 @@ describe('a name that is another person’s by now', () => {
     })
   })
 
+  it.each([
+    ['is a person’s without a key', true],
+    ['is no user’s', false],
+  ])('that %s ends no session while her group and GetUser are denied', async (_, isTaken) => {
+    server.addGroup('dba')
+    await startWithAlice('groups = ["developers", "dba"]')
+    server.setFault('GetUser', 'denied')
+    server.setFault('GetGroup developers', 'denied')
+    server.renameUser('alice', 'alicia')
+    if (isTaken) server.addUser('alice')
+    for (let read = 0; read < 3; read++) {
+      ahead += 60_000
+      server.resetCalls()
+      expect(await refresh()).toMatchObject({ refreshed: true })
+      expect(await keysOf('alice')).toMatchObject({ keys: [], stale: true })
+      // Two groups, and at most one more read for whose name it is.
+      expect(server.calls()['GetGroup']).toBeLessThanOrEqual(4)
+    }
+    server.setFault('GetGroup developers')
+    await refresh()
+    await expectAliciaStays()
+  })
+
   it('opens nothing of a person who was never seen here', async () => {
     server.addUser('bob', ['developers'])
     server.addUser('dave', ['developers'])
