@@ -56,6 +56,17 @@ function hashedId(sourceId: string, range: Range): number {
   return range.min + (fnv1a(sourceId) % (range.max - range.min + 1))
 }
 
+/** The id after this one, on the way over systemd's range in one step: none of those is free. */
+function after(id: number): number {
+  return id >= foreign.min && id < foreign.max ? foreign.max : id + 1
+}
+
+/** The ids of the range from `start` to its end, then from its beginning on. */
+function* ring(start: number, { min, max }: Range): Generator<number, void, undefined> {
+  for (let id = start; id <= max; id = after(id)) yield id
+  for (let id = min; id < start; id = after(id)) yield id
+}
+
 /**
  * @param pins what was given before, for ids that exist now: kept, and kept free for their owners.
  * @param taken ids that are somebody else's: local accounts.
@@ -77,7 +88,6 @@ export function createIdSpace(
     (owners.get(id) ?? hashed.get(id) ?? sourceId) === sourceId
   const free = (id: number, sourceId: string): boolean =>
     inRange(id, range) && !used.has(id) && (owners.get(id) ?? sourceId) === sourceId
-  const size = range.max - range.min + 1
   return {
     take: (id, sourceId) => {
       if (!inRange(id, range) || used.has(id) || !isOwn(id, sourceId)) return false
@@ -90,16 +100,11 @@ export function createIdSpace(
         used.add(pin)
         return pin
       }
-      const start = hashedId(sourceId, range) - range.min
-      for (let step = 0; step < size; step++) {
-        const id = range.min + ((start + step) % size)
+      for (const id of ring(hashedId(sourceId, range), range))
         if (free(id, sourceId)) {
           used.add(id)
           return id
         }
-        // None of these is free: on to the last of them, in one step.
-        if (id >= foreign.min && id <= foreign.max) step += Math.min(foreign.max, range.max) - id
-      }
       throw new RangeError(`ids.min..ids.max (${range.min}..${range.max}) has no free id left`)
     },
   }

@@ -20,21 +20,21 @@ export type LocalEntry = {
 const largest = 4_294_967_295
 
 /** strtoul(3), base 10, cut to 32 bits as glibc does: too large or negative is 4294967295. */
-function readId(field: string): number | undefined {
-  const match = /^[ \t\v\f\r]*([+-]?)(\d+)$/.exec(field)
-  if (match === null) return undefined
-  const digits = BigInt(match[2] ?? '')
-  if (digits >= 1n << 64n) return largest
-  const value = match[1] === '-' ? BigInt.asUintN(64, -digits) : digits
-  return value > BigInt(largest) ? largest : Number(value)
+function readId(field: string | undefined): number | undefined {
+  const number = field?.replace(/^[ \t\v\f\r]+/, '')
+  if (number === undefined || !/^[+-]?\d+$/.test(number)) return undefined
+  const value = BigInt(number)
+  // Out of the range of unsigned long on either side; within it, a negative one wraps around.
+  if (value >= 1n << 64n || value <= -1n << 64n) return largest
+  return Math.min(Number(BigInt.asUintN(64, value)), largest)
 }
 
 function readLine(line: string, kind: LocalKind): LocalEntry | undefined {
   const nul = line.indexOf('\0')
   const text = (nul === -1 ? line : line.slice(0, nul)).replace(/^[ \t\v\f\r]+/, '')
   // "+" and "-" begin the lines of nss_compat: no accounts.
-  if (text === '' || /^[#+-]/.test(text)) return undefined
-  const [name = '', , idField = '', gidField = '', , homeField = ''] = text.split(':')
+  if (/^[#+-]/.test(text)) return undefined
+  const [name = '', , idField, gidField, , homeField = ''] = text.split(':')
   const id = readId(idField)
   const gid = kind === 'passwd' ? readId(gidField) : id
   return id === undefined || gid === undefined

@@ -47,6 +47,14 @@ describe('inRange', () => {
     for (const id of [min, min + 1, max - 1, max]) expect(inRange(id, usual)).toBe(true)
     for (const id of [min - 1, max + 1, min + 0.5, NaN, Infinity, -min])
       expect(inRange(id, usual)).toBe(false)
+    // Their neighbours are not forbidden: it is the range that ends there.
+    const small = { min: 100_000, max: 100_009 }
+    expect([99_999, 100_000, 100_009, 100_010].map((id) => inRange(id, small))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ])
   })
 })
 
@@ -155,6 +163,54 @@ describe('createIdSpace', () => {
     const space = createIdSpace(usual, new Map([['AIDAALICE', pin]]), new Set([1_900_000_000]))
     const fresh = createIdSpace(usual, none, new Set()).give('AIDAALICE')
     expect(space.give('AIDAALICE')).toBe(fresh)
+  })
+
+  it('gives and takes each id once, whatever is asked in whatever order', () => {
+    const range = { min: 100_000, max: 100_007 }
+    const who = fc.constantFrom('AIDA1', 'AIDA2', 'AIDA3', 'AIDA4')
+    const id = fc.integer({ min: 99_999, max: 100_008 })
+    const request = fc.oneof(fc.record({ who }), fc.record({ who, tag: id }))
+    const given = fc.array(fc.tuple(who, id), { maxLength: 4 })
+    fc.assert(
+      fc.property(fc.array(request, { maxLength: 8 }), given, (requests, pinned) => {
+        const space = createIdSpace(range, new Map(pinned), new Set([100_003]))
+        const ids: number[] = []
+        for (const each of requests) {
+          if ('tag' in each) {
+            if (space.take(each.tag, each.who)) ids.push(each.tag)
+            continue
+          }
+          try {
+            ids.push(space.give(each.who))
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError)
+          }
+        }
+        expect(new Set(ids).size).toBe(ids.length)
+        expect(ids).not.toContain(100_003)
+        for (const one of ids) expect(inRange(one, range)).toBe(true)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('goes over the range of systemd where the hash falls into it', () => {
+    const range = { min: 2_147_352_576, max: 2_147_418_113 }
+    const space = createIdSpace(range, none, new Set())
+    const given = ['AIDA1', 'AIDA2'].map((id) => space.give(id))
+    expect(given).toEqual([2_147_418_112, 2_147_418_113])
+    expect(() => space.give('AIDA3')).toThrow(RangeError)
+  })
+
+  it('takes for a tag the hash of a person who has another id here, of nobody else', () => {
+    const hash = createIdSpace(usual, none, new Set()).give('AIDAALICE')
+    const pins = new Map([['AIDAALICE', 1_900_000_000]])
+    const tagged = (known: ReadonlyMap<string, number>) =>
+      createIdSpace(usual, known, new Set(), ['AIDAALICE'])
+    expect(tagged(none).take(hash, 'AIDAtagged')).toBe(false)
+    expect(tagged(none).take(hash, 'AIDAALICE')).toBe(true)
+    expect(tagged(pins).take(hash, 'AIDAtagged')).toBe(true)
+    expect(tagged(pins).take(1_900_000_000, 'AIDAtagged')).toBe(false)
   })
 
   it('takes an id once, in the range, and gives it to nobody else', () => {

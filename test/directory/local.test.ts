@@ -51,6 +51,55 @@ describe('localEntries', () => {
   })
 })
 
+describe('an id', () => {
+  const idOf = (field: string) => localEntries(`a:x:${field}:`, 'group')[0]?.id
+
+  it('may have every blank of isspace(3) before it, and nothing else around it', () => {
+    for (const blank of [' ', '\t', '\v', '\f', '\r', ' \t ']) {
+      expect(idOf(`${blank}5`)).toBe(5)
+      expect(idOf(`5${blank}`)).toBeUndefined()
+    }
+    for (const field of ['', 'V5', '+', '--5', '5.0', '0x5']) expect(idOf(field)).toBeUndefined()
+  })
+
+  it('wraps around where it is negative, as unsigned long does', () => {
+    expect(idOf('-18446744073709551615')).toBe(1)
+    expect(idOf('-18446744069414584321')).toBe(4_294_967_295)
+  })
+
+  it('is the largest of 32 bits where unsigned long, or uid_t, cannot hold it', () => {
+    const over = ['4294967296', '18446744073709551615', '18446744073709551616', '9'.repeat(30)]
+    for (const field of [...over, ...over.map((each) => `-${each}`).slice(2), '-1'])
+      expect(idOf(field)).toBe(field === '-18446744073709551615' ? 1 : 4_294_967_295)
+    expect(idOf('4294967295')).toBe(4_294_967_295)
+    expect(idOf('4294967294')).toBe(4_294_967_294)
+  })
+})
+
+describe('a home', () => {
+  it('is what a passwd line says, empty where the line ends before it, and no group has one', () => {
+    const users = localEntries('a:x:1:1:A:/home/a:/bin/sh\nb:x:2:2\nc:x:3:3::\n', 'passwd')
+    expect(users.map(({ name, home }) => [name, home])).toEqual([
+      ['a', '/home/a'],
+      ['b', ''],
+      ['c', ''],
+    ])
+    expect(localEntries('g:x:5:a:b:/home/c\n', 'group')).toEqual([
+      { name: 'g', id: 5, gid: 5, home: '' },
+    ])
+  })
+
+  it('is told with the first user who has it', () => {
+    const { homes } = parseLocalAccounts('a:x:1:1::/srv\nb:x:2:2::/srv\nc:x:3:3::/c\n', '')
+    expect(new Map(homes)).toEqual(
+      new Map([
+        ['/srv', 'a'],
+        ['/c', 'c'],
+      ]),
+    )
+  })
+})
+
 const shellVectors = readFileSync('test/vectors/shells.txt', 'utf8')
   .split('\n')
   .filter((line) => line.includes('\t'))
