@@ -1,3 +1,4 @@
+import { setImmediate as eventsHandled } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createKeyKeeper } from '../../src/keys/keeper.ts'
 import { aClock } from '../support/builders.ts'
@@ -24,6 +25,24 @@ describe('createKeyKeeper', () => {
     const { keeper, written } = aKeeper()
     await keeper.read('changed')
     expect(written.toSorted()).toEqual(['keys.db', 'keys.json'])
+  })
+
+  it('resolves for changed keys only when both files are written', async () => {
+    const ends: (() => void)[] = []
+    const write = (): Promise<void> => new Promise((end) => ends.push(end))
+    const times = { clock: aClock(), delayMs: 1_000, confirmMs: 60_000 }
+    const keeper = createKeyKeeper({ save: write, publish: write, ...times })
+    let isTold = false
+    const told = keeper.read('changed').then(() => {
+      isTold = true
+    })
+    const [first, second] = ends
+    first?.()
+    await eventsHandled()
+    expect(isTold).toBe(false)
+    second?.()
+    await told
+    expect(isTold).toBe(true)
   })
 
   it('writes people who come for the first time together, a moment later', async () => {

@@ -163,6 +163,47 @@ function membersIn(body: string): readonly XmlElement[] {
   return (result === undefined ? undefined : childOf(result, 'Users'))?.children ?? []
 }
 
+describe('an absence', () => {
+  const absent = (namespace: string, requestId = '<RequestId>r</RequestId>') =>
+    `<ErrorResponse xmlns="${namespace}"><Error><Type>Sender</Type><Code>NoSuchEntity</Code>` +
+    `<Message>gone</Message></Error>${requestId}</ErrorResponse>`
+  const flawOfError = (status: number, body: string) =>
+    flawOf({ status, contentType: 'text/xml', body }, iamService, {
+      action: 'GetGroup',
+      input: { GroupName: 'developers' },
+    })
+
+  it('is believed as IAM writes it', () => {
+    expect(flawOfError(404, absent(iamService.namespace))).toBeUndefined()
+  })
+
+  it.each([
+    ['of another service', 404, absent('https://sts.amazonaws.com/doc/2011-06-15/')],
+    ['without a request id', 404, absent(iamService.namespace, '')],
+    ['of another HTTP status', 400, absent(iamService.namespace)],
+    ['of another HTTP status', 503, absent(iamService.namespace)],
+  ])('is not believed %s', (_what, status, body) => {
+    expect(flawOfError(status, body)).toBe("NoSuchEntity in a document that is not IAM's own")
+  })
+})
+
+describe('the status of a key', () => {
+  it.each([
+    ['Active', undefined],
+    ['Inactive', undefined],
+    ['active', 'a Status that is neither Active nor Inactive'],
+    ['Deleted', 'a Status that is neither Active nor Inactive'],
+  ])('%s: %s', (status, expected) => {
+    const body =
+      `<ListSSHPublicKeysResponse xmlns="${iamService.namespace}"><ListSSHPublicKeysResult><SSHPublicKeys>` +
+      `<member><UserName>alice</UserName><SSHPublicKeyId>APKA1</SSHPublicKeyId><Status>${status}</Status></member>` +
+      '</SSHPublicKeys><IsTruncated>false</IsTruncated></ListSSHPublicKeysResult>' +
+      '<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></ListSSHPublicKeysResponse>'
+    const asked = { action: 'ListSSHPublicKeys', input: { UserName: 'alice' } }
+    expect(flawOf({ status: 200, contentType: 'text/xml', body }, iamService, asked)).toBe(expected)
+  })
+})
+
 describe('flawOf', () => {
   const document = groupDocument(['alice', 'bob', 'carol'])
 
