@@ -1,4 +1,7 @@
 // The gate: what counts as an answer of AWS's, and what the source makes of everything else.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SourceUser } from '../../src/directory/types.ts'
@@ -162,6 +165,59 @@ function membersIn(body: string): readonly XmlElement[] {
   const result = root === undefined ? undefined : childOf(root, 'GetGroupResult')
   return (result === undefined ? undefined : childOf(result, 'Users'))?.children ?? []
 }
+
+describe('what a server says of its own', () => {
+  const asking = async (answer: (marker: string | null) => string): Promise<unknown> => {
+    const own = createServer((request, response) => {
+      void text(request).then((body) => {
+        response.end(answer(new URLSearchParams(body).get('Marker')))
+      })
+    })
+    own.listen(0, '127.0.0.1')
+    await once(own, 'listening')
+    const address = own.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const there = createIamSource({
+      endpoint: `http://127.0.0.1:${port}`,
+      keyTags: false,
+      userTags: false,
+      mfa: false,
+      bodies: new Map(),
+    })
+    try {
+      return await there.fetchDirectory({ groups: ['developers'] }, signal)
+    } finally {
+      await there.close()
+      own.closeAllConnections()
+      own.close()
+    }
+  }
+  const more = '<IsTruncated>true</IsTruncated><Marker>m</Marker>'
+
+  it('is one group, page by page', async () => {
+    expect(
+      await asking((marker) =>
+        marker === null ? groupDocument(['alice'], more) : groupDocument(['bob']),
+      ),
+    ).toMatchObject({ users: [{ name: 'alice' }, { name: 'bob' }] })
+  })
+
+  it('is no whole group where another one of that name follows', async () => {
+    await expect(
+      asking((marker) =>
+        marker === null
+          ? groupDocument(['alice'], more)
+          : groupDocument(['bob']).replace('AGPA1', 'AGPA2'),
+      ),
+    ).rejects.toThrow('it was replaced by another of that name while it was read')
+  })
+
+  it('is read up to 8 MiB', async () => {
+    const long = groupDocument(Array.from({ length: 50_000 }, (_, user) => `user${user}`))
+    expect(long.length).toBeGreaterThan(8 * 1024 * 1024)
+    await expect(asking(() => long)).rejects.toThrow(/more than 8388608 bytes/)
+  })
+})
 
 describe('an absence', () => {
   const absent = (namespace: string, requestId = '<RequestId>r</RequestId>') =>
