@@ -40,12 +40,11 @@ const goneReason = 'deleted, or in no group of access.groups any more'
 
 type Lost = { readonly subject: AuditSubject; readonly reason: string }
 type Ending = 'terminated' | 'kept' | 'none' | 'failed'
-type Standing =
-  { readonly state: 'good' | 'unknown' } | { readonly state: 'lost'; readonly reason: string }
+type Standing = { readonly state: 'good' } | { readonly state: 'lost'; readonly reason: string }
 
-/** Only a fresh answer of the source takes access away, or gives it back: an outage says nothing. */
-function standingOf(answer: PersonKeys, requireMfa: boolean): Standing {
-  if (answer.status !== 'success' || answer.stale) return { state: 'unknown' }
+/** Only a fresh answer of the source takes access away, or gives it back; undefined in an outage. */
+function standingOf(answer: PersonKeys, requireMfa: boolean): Standing | undefined {
+  if (answer.status !== 'success' || answer.stale) return undefined
   if (answer.keys.length === 0) return { state: 'lost', reason: 'no active, valid key is left' }
   if (requireMfa && answer.mfa === false) return { state: 'lost', reason: 'no MFA device is left' }
   return { state: 'good' }
@@ -141,8 +140,8 @@ export function createRevoker(deps: RevokeDeps): Revoker {
         if (account === undefined) continue
         const { passwd, user } = account
         const standing = standingOf(await deps.keysOf(user), deps.requireMfa)
-        if (standing.state === 'good') told.delete(uid)
-        if (standing.state !== 'lost' || !live.has(uid)) continue
+        if (standing?.state === 'good') told.delete(uid)
+        if (standing?.state !== 'lost' || !live.has(uid)) continue
         const subject = { linuxUser: passwd.name, uid, person: user }
         await end(uid, { subject, reason: standing.reason })
       }
@@ -150,9 +149,12 @@ export function createRevoker(deps: RevokeDeps): Revoker {
     await Promise.all(Array.from({ length: concurrency }, worker))
   }
 
-  const sharedStanding = async (view: DoorView, session: SharedSession): Promise<Standing> => {
-    const sharers = sharersOf(view.directory, session.account) ?? []
-    const person = sharers.find(({ id }) => id === session.person.id)
+  const sharedStanding = async (
+    view: DoorView,
+    session: SharedSession,
+  ): Promise<Standing | undefined> => {
+    const sharers = sharersOf(view.directory, session.account)
+    const person = sharers?.find(({ id }) => id === session.person.id)
     if (person === undefined)
       return { state: 'lost', reason: 'in no group that shares the account any more' }
     return standingOf(await deps.keysOf(person), deps.requireMfa)
@@ -166,8 +168,8 @@ export function createRevoker(deps: RevokeDeps): Revoker {
     for (const mark of toldShared) if (!sessions.has(mark)) toldShared.delete(mark)
     for (const [mark, session] of sessions) {
       const standing = await sharedStanding(view, session)
-      if (standing.state === 'good') toldShared.delete(mark)
-      if (standing.state !== 'lost' || toldShared.has(mark)) continue
+      if (standing?.state === 'good') toldShared.delete(mark)
+      if (standing?.state !== 'lost' || toldShared.has(mark)) continue
       toldShared.add(mark)
       const { account, person } = session
       deps.audit({
@@ -184,7 +186,7 @@ export function createRevoker(deps: RevokeDeps): Revoker {
     check: async (before) => {
       const view = deps.view()
       if (view === undefined) return
-      if (before !== undefined) remember(before.accounts)
+      remember(before?.accounts ?? [])
       const live = await liveUids()
       for (const [uid, each] of lostAccounts(view, live)) await end(uid, each)
       for (const { passwd, user } of before?.accounts ?? []) {
@@ -195,7 +197,6 @@ export function createRevoker(deps: RevokeDeps): Revoker {
       }
       await endLostKeys(view, live)
       await checkShared(view)
-      remember(view.directory.accounts)
     },
   }
 }

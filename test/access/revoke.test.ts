@@ -3,7 +3,6 @@ import { describe, expect, it, vi } from 'vitest'
 import { createRevoker } from '../../src/access/revoke.ts'
 import type { SharedSession } from '../../src/access/session.ts'
 import type { Directory, SourceUser } from '../../src/directory/types.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import {
   aKeyOf,
   alice,
@@ -14,7 +13,7 @@ import {
   someKeys,
   type World,
 } from '../support/access.ts'
-import { aUser } from '../support/builders.ts'
+import { aUser, collectingLog, type LogLine } from '../support/builders.ts'
 
 const both = { developers: ['Alice', 'bob'], ops: ['Alice'] }
 const withoutAlice = { developers: ['bob'], ops: ['Alice'] }
@@ -29,14 +28,17 @@ function aWatch(world: World, options: Options = {}) {
     ended: [] as number[],
     abandoned: [] as { readonly person: SourceUser; readonly at: number }[],
     helper: 'well' as 'well' | 'failing',
-    hidden: false,
-    warnings: [] as string[],
+    processTable: 'seen' as 'seen' | 'hidden' | 'unreadable',
+    lines: [] as LogLine[],
   }
   const revoker = createRevoker({
     view: world.view,
     local: () => world.local,
     // Init, whom everybody sees but where /proc is hidden.
-    liveUids: () => Promise.resolve(new Set(state.hidden ? [] : [0, ...state.live])),
+    liveUids: () =>
+      state.processTable === 'unreadable'
+        ? Promise.reject(new Error('no process table'))
+        : Promise.resolve(new Set(state.processTable === 'hidden' ? [] : [0, ...state.live])),
     keysOf: world.keysOf,
     terminate: (uid) => {
       if (state.helper === 'failing') return Promise.reject(new Error('no helper'))
@@ -49,7 +51,7 @@ function aWatch(world: World, options: Options = {}) {
     requireMfa: options.requireMfa ?? false,
     audit: world.audit,
     clock: world.clock,
-    log: { ...silentLog, warn: (_fields, message) => state.warnings.push(message) },
+    log: collectingLog(state.lines),
   })
   /** The source was read and gave these groups. */
   const read = (groups: Readonly<Record<string, readonly string[]>>, users = people) =>
@@ -69,11 +71,13 @@ async function aHost(options: Options = {}) {
 describe('check', () => {
   it('warns once when /proc hides who lives here', async () => {
     const { read, state } = await aHost()
-    expect(state.warnings).toEqual([])
-    state.hidden = true
+    expect(state.lines).toEqual([])
+    state.processTable = 'hidden'
     await read(both)
     await read(withoutAlice)
-    expect(state.warnings).toEqual([expect.stringContaining('hidepid') as string])
+    expect(state.lines).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('hidepid') as string },
+    ])
   })
 
   it('ends nobody who may be here', async () => {
@@ -209,6 +213,15 @@ describe('check', () => {
     expect(events).toHaveLength(2)
   })
 
+  it('tells of a loss once, though the person is deleted later, when nothing of them lives', async () => {
+    const { events, read, keys, state } = await aHost()
+    keys.set(alice.id, someKeys([]))
+    await read(both)
+    state.live = new Set()
+    await read(withoutAlice, [bob])
+    expect(events).toMatchObject([{ reason: 'no active, valid key is left' }])
+  })
+
   it('tells of a loss without sessions', async () => {
     const { state, events, read } = await aHost()
     state.live = new Set()
@@ -232,6 +245,12 @@ describe('check', () => {
     await read(withoutAlice)
     await read(withoutAlice)
     expect(events).toMatchObject([{ sessions: 'failed' }])
+    const failed = {
+      level: 'error',
+      fields: { err: new Error('no helper'), uid },
+      message: 'ending the sessions of alice failed; the next read tries again',
+    }
+    expect(state.lines).toEqual([failed, failed])
     state.helper = 'well'
     await read(withoutAlice)
     expect(state.ended).toEqual([uid])
@@ -280,6 +299,29 @@ describe('check', () => {
     expect(world.events).toMatchObject([
       { subject: { linuxUser: `uid ${uid}`, uid }, sessions: 'terminated' },
     ])
+    // Sessions of a person who is not known are not in the book.
+    await world.clock.advance(10_000)
+    expect(state.abandoned).toEqual([])
+  })
+
+  it('names a person who was lost before its first look, by the directory before', async () => {
+    const world = aWorld()
+    const uid = world.uidOf('alice')
+    const before = world.read(withoutAlice)
+    const { state, check } = aWatch(world)
+    state.live = new Set([uid])
+    await check(before)
+    expect(world.events).toMatchObject([{ subject: { linuxUser: 'alice', uid, person: alice } }])
+  })
+
+  it('ends after a failed look what was lost then', async () => {
+    const { state, read, uid, events } = await aHost()
+    state.processTable = 'unreadable'
+    await expect(read(withoutAlice)).rejects.toThrow('no process table')
+    state.processTable = 'seen'
+    await read(withoutAlice)
+    expect(state.ended).toEqual([uid])
+    expect(events).toMatchObject([{ subject: { linuxUser: 'alice', person: alice } }])
   })
 
   it('ends nothing of a uid that became a local account', async () => {
@@ -381,6 +423,31 @@ describe('check, of sessions on shared accounts', () => {
       (event) => 'subject' in event && event.subject.linuxUser === 'ec2-user',
     )
     expect(shared).toMatchObject([{ sessions: 'kept', reason: `${reason}: ${goesOn}` }])
+  })
+
+  it('tells it of each person on each account', async () => {
+    const world = aWorld({ sharedAccounts: { 'ec2-user': ['ops'], mail: ['ops'] } })
+    const { state, read } = aWatch(world)
+    world.read({ developers: [], ops: ['Alice', 'bob'] })
+    state.shared = [
+      { account: 'ec2-user', person: alice },
+      { account: 'mail', person: alice },
+      { account: 'ec2-user', person: bob },
+    ]
+    await read({ developers: [], ops: ['bob'] })
+    await read({ developers: [], ops: [] })
+    expect(world.events).toMatchObject([
+      { subject: { linuxUser: 'ec2-user', person: alice } },
+      { subject: { linuxUser: 'mail', person: alice } },
+      { subject: { linuxUser: 'ec2-user', person: bob } },
+    ])
+  })
+
+  it('tells it of an account that is not shared any more', async () => {
+    const { state, events, check, world } = await aSharer()
+    state.shared = [{ account: 'mail', person: alice }]
+    await check(world.read(both))
+    expect(events).toMatchObject([{ subject: { linuxUser: 'mail', person: alice } }])
   })
 
   it('tells it beside the end of the sessions on the account of the person', async () => {
