@@ -53,8 +53,8 @@ const liveMax = 50_000
 export function keyOfAuthInfo(
   authInfo: string,
 ): { readonly type: string; readonly blob: string } | undefined {
-  const match = /^publickey (\S+) ([A-Za-z0-9+/=]+)/m.exec(authInfo)
-  return match === null ? undefined : { type: match[1] ?? '', blob: match[2] ?? '' }
+  const [, type = '', blob = ''] = /^publickey (\S+) ([A-Za-z0-9+/=]+)/m.exec(authInfo) ?? []
+  return blob === '' ? undefined : { type, blob }
 }
 
 /** When the session began: its name begins with the time in hexadecimal, protocol.h. */
@@ -67,10 +67,13 @@ export function createSessions(deps: SessionDeps): Sessions {
   const live = new Map<string, Live>()
   const remember = (session: string, each: Live): void => {
     live.set(session, each)
-    const [oldest] = live.keys()
-    if (live.size > liveMax && oldest !== undefined) live.delete(oldest)
+    for (const oldest of live.keys()) {
+      if (live.size <= liveMax) return
+      live.delete(oldest)
+    }
   }
   const closed = new LRUCache<string, true>({ max: closedMax })
+  const isClosed = (session: string): boolean => closed.get(session) === true
 
   const identify = (fields: SessionFields): Who | undefined => {
     const view = deps.view()
@@ -151,7 +154,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     deps.entered(fields.user)
     if (who === undefined) return
     // Its end may have been reported before it.
-    if (!closed.has(fields.session)) remember(fields.session, { fields, ...who })
+    if (!isClosed(fields.session)) remember(fields.session, { fields, ...who })
     deps.audit({
       action: fields.service.startsWith('sudo') ? 'sudo' : 'session-open',
       at: Number(fields.timeUs / 1000n),
@@ -164,7 +167,7 @@ export function createSessions(deps: SessionDeps): Sessions {
   }
 
   const end = (fields: SessionFields): void => {
-    if (closed.has(fields.session)) return
+    if (isClosed(fields.session)) return
     const isLocal = deps.local().users.has(fields.user)
     // Somebody whose account went meanwhile: the end of the session is told all the same.
     const who =

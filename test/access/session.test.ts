@@ -70,7 +70,22 @@ describe('open', () => {
     opened.set(key.fingerprint, { person: alice, keyId: key.id })
     keys.set(alice.id, someKeys([]))
     await sessions.open(aReport({ at: start }))
-    expect(events).toMatchObject([{ key: { fingerprint: key.fingerprint, id: key.id } }])
+    expect(events).toMatchObject([
+      {
+        subject: { linuxUser: 'alice', person: alice },
+        key: { fingerprint: key.fingerprint, type: key.type, id: key.id },
+      },
+    ])
+  })
+
+  it('names the one of several sharers for whom the key opened the door', async () => {
+    const { sessions, events, start, opened, keys, read } = aBook()
+    read({ developers: [], ops: ['Alice', 'bob'] })
+    const key = aKeyOf(alice)
+    opened.set(key.fingerprint, { person: alice, keyId: key.id })
+    keys.set(alice.id, someKeys([]))
+    await sessions.open(aReport({ at: start, user: 'ec2-user' }))
+    expect(events).toMatchObject([{ subject: { linuxUser: 'ec2-user', person: alice } }])
   })
 
   it('does not name a person by a key that opened the door for somebody else', async () => {
@@ -97,7 +112,7 @@ describe('open', () => {
     const { blob, fingerprint } = aKeyOf(alice, 'of her own')
     await sessions.open(aReport({ at: start, authInfo: `publickey ssh-ed25519 ${blob}` }))
     expect(events).toMatchObject([{ subject: { person: alice } }])
-    expect(events.map((event) => 'key' in event && event.key)).toEqual([
+    expect(events.map((event) => 'key' in event && event.key)).toStrictEqual([
       { fingerprint, type: 'ssh-ed25519' },
     ])
   })
@@ -141,12 +156,30 @@ describe('open', () => {
     ])
   })
 
-  it('calls it sudo, by whoever asked', async () => {
+  it('calls it sudo, by whoever asked, and says nothing of a key', async () => {
     const { sessions, events, start } = aBook()
-    await sessions.open(sudo(start, 'alice'))
-    expect(events).toMatchObject([
-      { action: 'sudo', subject: { linuxUser: 'root', person: alice }, door: { ruser: 'alice' } },
+    const report = sudo(start, 'alice')
+    await sessions.open(report)
+    await sessions.close({ ...report, timeUs: BigInt(start + 1_000) * 1000n })
+    const { session, pid } = report
+    const door = { service: 'sudo', tty: '/dev/pts/0', rhost: '', ruser: 'alice' }
+    const same = { subject: { linuxUser: 'root', person: alice }, door, session, pid }
+    expect(events).toStrictEqual([
+      { action: 'sudo', at: start, ...same },
+      { action: 'session-close', at: start + 1_000, durationMs: 1_000, ...same },
     ])
+  })
+
+  it.each([
+    ['sudo', 'sudo'],
+    ['sudo-i', 'sudo'],
+    ['su', 'session-open'],
+    ['su-l', 'session-open'],
+    ['pseudo', 'session-open'],
+  ])('takes the PAM service %s for a %s', async (service, action) => {
+    const { sessions, events, start } = aBook()
+    await sessions.open(aReport({ at: start, service }))
+    expect(events).toMatchObject([{ action }])
   })
 
   it('names who asked, not whom they became', async () => {
@@ -212,9 +245,14 @@ describe('close', () => {
     ])
   })
 
-  it('tells the end without a length where the name of the session tells none', async () => {
+  it.each([
+    'another',
+    `${sessionAt(1_700_000_000_000)}0`,
+    `0${sessionAt(1_700_000_000_000)}`,
+    sessionAt(1_700_000_000_000).toUpperCase(),
+  ])('tells the end without a length where the session is named %s', async (session) => {
     const { sessions, events, start } = aBook()
-    await sessions.close(aReport({ at: start, session: 'another' }))
+    await sessions.close(aReport({ at: start, session }))
     expect(events).toHaveLength(1)
     expect(events[0]).not.toHaveProperty('durationMs')
   })
@@ -241,15 +279,10 @@ describe('close', () => {
     expect(told('session-close')).toHaveLength(1)
   })
 
-  it('leaves nothing open whose end was reported while its beginning was looked into', async () => {
-    const { sessions, told, start, world } = aBook()
-    const held = Promise.withResolvers<undefined>()
-    world.hold = held.promise
-    const opening = sessions.open(aReport({ at: start }))
-    world.hold = undefined
+  it('leaves nothing open whose end was reported before its beginning', async () => {
+    const { sessions, told, start } = aBook()
     await sessions.close({ ...aReport({ at: start + 1 }), session: sessionAt(start) })
-    held.resolve(undefined)
-    await opening
+    await sessions.open(aReport({ at: start }))
     expect(sessions.live()).toBe(0)
     expect(told('session-open')).toHaveLength(1)
     expect(told('session-close')).toHaveLength(1)
@@ -284,6 +317,22 @@ describe('close', () => {
   })
 })
 
+describe('live', () => {
+  it('counts the newest 50,000 sessions: not every end is reported', async () => {
+    const { sessions, start, told } = aBook()
+    const report = (number: number) =>
+      aReport({ at: start, session: sessionAt(start, number), authInfo: '' })
+    for (let number = 1; number <= 50_000; number++) await sessions.open(report(number))
+    expect(sessions.live()).toBe(50_000)
+    await sessions.open(report(50_001))
+    expect(sessions.live()).toBe(50_000)
+    sessions.abandon(alice, start)
+    const [first] = told('session-close')
+    expect(first).toMatchObject({ session: sessionAt(start, 2) })
+    expect(told('session-close')).toHaveLength(50_000)
+  })
+})
+
 describe('abandon', () => {
   it('ends in the book what the person entered and became, when it ended', async () => {
     const { sessions, told, start } = aBook()
@@ -302,6 +351,7 @@ describe('abandon', () => {
   it('leaves others alone', async () => {
     const { sessions, told, start } = aBook()
     await sessions.open(aReport({ at: start, user: 'bob', authInfo: '' }))
+    await sessions.open(aReport({ at: start + 1, user: 'ec2-user', authInfo: '' }))
     sessions.abandon(alice, start + 1)
     expect(told('session-close')).toEqual([])
   })
@@ -316,9 +366,10 @@ describe('abandon', () => {
 
   it('leaves what was opened after the end: the person was back', async () => {
     const { sessions, told, start } = aBook()
+    await sessions.open(aReport({ at: start + 1 }))
     await sessions.open(aReport({ at: start + 2 }))
     sessions.abandon(alice, start + 1)
-    expect(told('session-close')).toEqual([])
+    expect(told('session-close')).toMatchObject([{ session: sessionAt(start + 1) }])
   })
 
   it('tells no second end when the report comes late', async () => {
@@ -355,6 +406,8 @@ describe('keyOfAuthInfo', () => {
     ['password\npublickey ssh-rsa AAAB\n', { type: 'ssh-rsa', blob: 'AAAB' }],
     ['publickey ssh-rsa AAAA\npublickey ssh-rsa BBBB', { type: 'ssh-rsa', blob: 'AAAA' }],
     ['password', undefined],
+    ['hostbased publickey ssh-rsa AAAA', undefined],
+    ['publickey ssh-rsa', undefined],
     ['keyboard-interactive/pam', undefined],
     ['', undefined],
   ])('of %j is %j', (authInfo, expected) => {
