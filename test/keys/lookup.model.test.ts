@@ -44,7 +44,9 @@ type Person = {
   /** Bodies that IAM reported gone, by the person's own name, and since an answer was told. */
   readonly gone: Set<string>
   readonly goneAsTold: Set<string>
-  /** When the answer was made that was read last. */
+  /** What IAM said last by the person's own name: who has that name now may have the same to say. */
+  lastOwn: readonly string[]
+  /** When the answer about the person was made that was read last. */
   askedAt: number
   /** What was told last as fresh, while nothing has changed in IAM since. */
   settled: readonly string[] | undefined
@@ -52,7 +54,13 @@ type Person = {
 type Action = 'keys' | 'user' | 'directory'
 type Mode = 'ok' | 'fail' | 'hang'
 
-/** Names that nobody had: a name never goes back to a person who had it, which no question by name could tell. */
+/** What an answer says of keys and the device, as words of `lastTrue`. */
+function factsOf({ keys, mfa }: Pick<SourceCredentials, 'keys' | 'mfa'>): readonly string[] {
+  const active = keys.filter(({ inactive }) => inactive !== true).map(({ id }) => id)
+  return [...(active.length > 0 ? active : ['no key']), mfa === true ? 'device' : 'no device']
+}
+
+/** Unused names: a name never goes back to a person who had it, which no question by name could tell. */
 function freshNames(): () => string {
   let count = 0
   return () => `name${count++}`
@@ -100,6 +108,7 @@ function createWorld() {
       lastTrue: new Map(),
       gone: new Set(),
       goneAsTold: new Set(),
+      lastOwn: [],
       askedAt: 0,
       settled: undefined,
     }
@@ -136,9 +145,9 @@ function createWorld() {
     const person = people.find(({ user }) => user.id === id)
     const isOwn = owner(asked) === person
     const learn = (active: readonly string[]): void => {
-      if (person === undefined) return
+      // Whose name it was when the answer was made need not be known any more when it arrives.
+      if (person === undefined || !(person.isDeleted || (isOwn && owner(asked) === person))) return
       person.askedAt = at
-      if (!isOwn && !person.isDeleted) return
       for (const [body, isActive] of person.keys)
         if (!active.includes(body) && isActive !== true) person.gone.add(body)
     }
@@ -153,6 +162,7 @@ function createWorld() {
         )
         return { keys, mfa: found.mfa }
       })
+      if (person !== undefined && isOwn) person.lastOwn = factsOf(told)
       learn(told.keys.filter(({ inactive }) => inactive !== true).map(({ id: body }) => body))
       return told
     } catch (error) {
@@ -292,8 +302,10 @@ function check(person: Person, answer: PersonKeys, isAway: boolean): void {
   }
   if (!answer.stale) {
     const since = person.askedAt
-    const wasTrue = (fact: string) => (person.lastTrue.get(fact) ?? -1) >= since
-    for (const body of bodies) expect(wasTrue(body), `${body} is fresh and gone`).toBe(true)
+    const wasTrue = (fact: string) =>
+      person.lastOwn.includes(fact) || (person.lastTrue.get(fact) ?? -1) >= since
+    for (const body of bodies)
+      expect((person.lastTrue.get(body) ?? -1) >= since, `${body} is fresh and gone`).toBe(true)
     if (bodies.length === 0) expect(wasTrue('no key'), 'fresh word of no key').toBe(true)
     if (answer.mfa === false) expect(wasTrue('no device'), 'fresh word of no device').toBe(true)
     if (answer.mfa === true) expect(wasTrue('device'), 'fresh word of a device').toBe(true)
@@ -372,6 +384,12 @@ function changesOf({ give, newBody, name, add, people }: World) {
     if (to) give(person, first)
     else person.keys.set(first, to)
   }
+  /** A question that is under way may give back what it took: it was told of an earlier name. */
+  const moveOn = (person: Person): void => {
+    person.name = name()
+    person.gone.clear()
+    person.goneAsTold.clear()
+  }
   const changes: Readonly<Record<string, (person: Person, event: Event, other: Person) => void>> = {
     'add key': (person) => {
       give(person, newBody())
@@ -390,7 +408,7 @@ function changesOf({ give, newBody, name, add, people }: World) {
       person.mfa = has ?? false
     },
     rename: (person) => {
-      person.name = name()
+      moveOn(person)
     },
     delete: (person) => {
       person.isDeleted = true
@@ -404,7 +422,7 @@ function changesOf({ give, newBody, name, add, people }: World) {
     'take name': (person, _event, other) => {
       if (person === other || person.isDeleted || other.isDeleted) return
       other.name = person.name
-      person.name = name()
+      moveOn(person)
     },
   }
   return changes
