@@ -137,25 +137,27 @@ export function createDoor(deps: DoorDeps): Door {
     return { account: now.index.accountByName(name), view: now }
   }
 
-  /** The people whose keys open `user`; a status where that cannot be or is not known. */
+  /** The people whose keys open `user`; the answer where there are none, or that is not known. */
   const peopleOf = async ({
     user,
     uid,
   }: KeysQuestion): Promise<
     | { readonly people: readonly SourceUser[]; readonly view: DoorView }
-    | { readonly people: undefined; readonly status: 'notfound' | 'unavail' }
+    | { readonly people: undefined; readonly answer: KeysAnswer }
   > => {
-    const none = { people: undefined, status: 'notfound' } as const
+    const none = { people: undefined, answer: { status: 'notfound' } } as const
+    const reason = 'the directory cannot be read now'
+    const unread = { people: undefined, answer: { status: 'unavail', reason } } as const
     if (user === 'root' || uid === 0) return none
     const view = deps.view()
-    if (view === undefined) return { ...none, status: 'unavail' }
+    if (view === undefined) return unread
     const localUid = deps.local().users.get(user)
     if (localUid !== undefined) {
       const people = sharersOf(view.directory, user)
       return people !== undefined && localUid === uid ? { people, view } : none
     }
     const now = await accountNow(view, user)
-    if (now === 'unknown') return { ...none, status: 'unavail' }
+    if (now === 'unknown') return unread
     return now.account?.passwd.uid === uid ? { people: [now.account.user], view: now.view } : none
   }
 
@@ -210,10 +212,7 @@ export function createDoor(deps: DoorDeps): Door {
 
   const authorizedKeys: Door['authorizedKeys'] = async (question) => {
     const asked = await peopleOf(question)
-    if (asked.people === undefined)
-      return asked.status === 'notfound'
-        ? { status: 'notfound' }
-        : { status: 'unavail', reason: 'the directory cannot be read now' }
+    if (asked.people === undefined) return asked.answer
     const { people, view } = asked
     if (expired(view))
       return {

@@ -595,6 +595,12 @@ describe('account', () => {
     ])
   })
 
+  it('allows a person with the MFA device that is required', async () => {
+    const { enter, keys } = aDoor({ requireMfa: true })
+    keys.set(alice.id, someKeys([aKeyOf(alice)], { mfa: true }))
+    expect(await enter()).toMatchObject({ verdict: 'allow', rule: 'access.groups' })
+  })
+
   it('says that a refusal goes by keys of before an outage', async () => {
     const { enter, events, keys } = aDoor()
     keys.set(alice.id, someKeys([], { stale: true }))
