@@ -11,6 +11,6 @@ const options: PartialStrykerOptions = {
   tempDirName: 'build/mutation/sandbox',
   reporters: ['json'],
   jsonReporter: { fileName: reportFile },
-  ignorePatterns: ['build', 'dist', 'out', 'native', 'docs', 'packaging', '*.log'],
+  ignorePatterns: ['build', 'dist', 'out', 'docs', 'packaging', '*.log'],
 }
 export default options

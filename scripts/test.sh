@@ -52,6 +52,7 @@ if [ -n "$total" ]; then
   failed=$((failed + bad))
 else failed=$((failed + 1)); fi
 suite unit
+step 'mutation: the files that decide' node scripts/mutation.ts --slice
 suite system
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
