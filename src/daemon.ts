@@ -14,6 +14,7 @@ import type { Cloud } from './directory/types.ts'
 import { ConfigError, ResolverError } from './errors.ts'
 import { createNotifiers } from './notify/create.ts'
 import { loadAddon } from './platform/addon.ts'
+import { createBootClock } from './platform/boot-time.ts'
 import { systemClock } from './platform/clock.ts'
 import { toFileError } from './platform/file-error.ts'
 import { grantsOf, missingGrants } from './platform/grants.ts'
@@ -168,6 +169,7 @@ async function run(): Promise<void> {
       addon,
       local: createLocalAccounts(),
       clock: systemClock,
+      bootClock: createBootClock(addon.bootTime),
       log,
       ownUid: uid,
       liveUids: () => readLiveUids(),

@@ -13,11 +13,12 @@ import type { ControlParts } from './control/routes.ts'
 import type { Directory, DirectoryRules, HostAccounts } from './directory/types.ts'
 import { createKeyKeeper } from './keys/keeper.ts'
 import { createKeyLookup } from './keys/lookup.ts'
-import { nothingPublished, publishedSteps } from './keys/published.ts'
+import { nothingPublished, publishedSteps, type WrittenAt } from './keys/published.ts'
 import { ofOrigin, stateFilesOf, teller, tolerant, type Inheritance } from './last-run.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createBucket } from './platform/bucket.ts'
-import { ageOf, type Clock } from './platform/clock.ts'
+import type { BootClock } from './platform/boot-time.ts'
+import { ageOf, wallOf, type Clock, type Moment } from './platform/clock.ts'
 import { missingShare } from './platform/grants.ts'
 import { lookForLeftovers } from './platform/leftovers.ts'
 import type { Log } from './platform/log.ts'
@@ -47,6 +48,7 @@ export type ResolverDeps = {
   readonly startedAt: number
   readonly local: () => HostAccounts
   readonly clock: Clock
+  readonly bootClock: BootClock
   readonly log: Log
   readonly audit: Audit
   readonly liveUids: () => Promise<ReadonlySet<number>>
@@ -121,7 +123,7 @@ export async function openSource(config: Config): Promise<OpenSource> {
 
 /** Makes a resolver. Without waiting: between two resolvers no request goes unanswered. */
 export function createResolver(deps: ResolverDeps): Resolver {
-  const { config, paths, local, clock, log, audit } = deps
+  const { config, paths, local, clock, bootClock, log, audit } = deps
   const inherited = ofOrigin(deps.inherited, originOf(config))
   const { offlineMs, missCallsPerMinute } = config.source
   const { stateFile, keysFile } = stateFilesOf(deps)
@@ -142,6 +144,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   const publisher = createPublisher({
     store,
     clock,
+    bootClock,
     work: inTurns,
     offlineMs,
     confirmMs,
@@ -171,12 +174,14 @@ export function createResolver(deps: ResolverDeps): Resolver {
       onRead(before)
     },
   })
+  const thisMoment = (): WrittenAt => ({ now: clock.now(), bootTime: bootClock() })
   const spellKeys = (current: Current): Promise<Buffer> => {
     const { directory, index } = current
     const { requireMfa } = config.access
     const people = keys.all()
     const known = { directory, index, local: local(), people, keys: config.keys, requireMfa }
-    return inTurns(publishedSteps({ ...known, offlineMs, now: clock.now() }))
+    const times = { ...thisMoment(), wallOf: (moment: Moment) => wallOf(clock, moment) }
+    return inTurns(publishedSteps({ ...known, offlineMs, ...times }))
   }
   const keeper = createKeyKeeper({
     save: async () => {
@@ -313,7 +318,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   const forgetKeys = async (): Promise<void> => {
     await deps.mayWrite
     await keysFile.save(keys.all)
-    await keysFile.publish(() => Promise.resolve(nothingPublished()))
+    await keysFile.publish(() => Promise.resolve(nothingPublished(thisMoment())))
   }
   const handle = createHandler({ store, misses, door, sessions, version: deps.version, clock })
   // Last: whoever subscribed to the store is told of it.

@@ -76,7 +76,9 @@ async function start(access: string): Promise<void> {
       addon: {
         peerCredentials: () => ({ pid: process.pid, uid: 0, gid: 0 }),
         sendDatagram: () => undefined,
+        bootTime: () => 0,
       },
+      bootClock: () => undefined,
       local: createLocalAccounts(),
       clock: { ...systemClock, monotonic: () => systemClock.monotonic() + ahead },
       log: collectingLog(lines),

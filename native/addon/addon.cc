@@ -3,6 +3,7 @@
 #include <cstring>
 #include <napi.h>
 #include <string>
+#include <time.h>
 
 #include "peer.h"
 
@@ -52,10 +53,21 @@ Napi::Value SendDatagram(const Napi::CallbackInfo &info)
         return env.Undefined();
 }
 
+Napi::Value BootTime(const Napi::CallbackInfo &info)
+{
+        struct timespec now = {};
+
+        /* Fails on no Linux that Node runs on: 0 is a moment of no boot that anybody judges. */
+        (void) clock_gettime(CLOCK_BOOTTIME, &now);
+        return Napi::Number::New(info.Env(), static_cast<double>(now.tv_sec) * 1e3 +
+                                                     static_cast<double>(now.tv_nsec / 1000000));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports)
 {
         exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials));
         exports.Set("sendDatagram", Napi::Function::New(env, SendDatagram));
+        exports.Set("bootTime", Napi::Function::New(env, BootTime));
         return exports;
 }
 

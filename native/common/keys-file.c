@@ -13,7 +13,17 @@
 #include "state-file.h"
 #include "sum.h"
 
-enum { AT_SUM = 8, AT_COUNT = 12, AT_SIZE = 16, AT_FLAGS = 24, RECORD_HEADER = 8, ACCOUNT_MAX = 255 };
+enum {
+        AT_SUM = 8,
+        AT_COUNT = 12,
+        AT_SIZE = 16,
+        AT_FLAGS = 24,
+        AT_WRITTEN = 32,
+        AT_WRITTEN_BOOTTIME = 40,
+        AT_BOOT = 48,
+        RECORD_HEADER = 8,
+        ACCOUNT_MAX = 255,
+};
 
 int keys_file_check(const uint8_t *base, size_t size, struct keys_file *ret_file)
 {
@@ -22,12 +32,32 @@ int keys_file_check(const uint8_t *base, size_t size, struct keys_file *ret_file
         if (size < KEYS_FILE_HEADER || size > KEYS_FILE_MAX || size % 4 != 0)
                 return -EBADMSG;
         copy_shared(header, base, sizeof(header));
-        if (memcmp(header, "IAMLKEY1", 8) != 0 || load64(header + AT_SIZE) != size ||
+        if (memcmp(header, "IAMLKEY2", 8) != 0 || load64(header + AT_SIZE) != size ||
             !is_sum(load32(header + AT_SUM), header + AT_COUNT, KEYS_FILE_HEADER - AT_COUNT) ||
             load32(header + AT_COUNT) > KEYS_RECORDS_MAX)
                 return -EBADMSG;
-        *ret_file =
-                (struct keys_file){base, size, load32(header + AT_COUNT), NULL, load64(header + AT_FLAGS)};
+        *ret_file = (struct keys_file){
+                .base = base,
+                .size = size,
+                .count = load32(header + AT_COUNT),
+                .flags = load64(header + AT_FLAGS),
+                .written_at = {.wall_ms = (int64_t) load64(header + AT_WRITTEN),
+                               .boottime_ms = (int64_t) load64(header + AT_WRITTEN_BOOTTIME),
+                               .boot = load64(header + AT_BOOT)},
+        };
+        return 0;
+}
+
+int keys_file_now(const struct keys_file *file, int64_t *ret_now_ms)
+{
+        int64_t age_ms, now_ms;
+
+        int r = moment_age(&file->written_at, &age_ms);
+        if (r < 0)
+                return r;
+        if (__builtin_add_overflow(file->written_at.wall_ms, age_ms, &now_ms))
+                return -ESTALE;
+        *ret_now_ms = now_ms;
         return 0;
 }
 

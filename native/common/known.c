@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "answer.h"
-#include "clock.h"
 #include "local-table.h"
+#include "moment.h"
 #include "record.h"
 #include "snapshot.h"
 
@@ -37,13 +37,12 @@ static int skip_gids(struct reader *payload)
 
 static bool is_fresh(const struct snapshot *snapshot)
 {
-        int64_t now_ms = clock_ms(CLOCK_REALTIME), read_at_ms;
+        struct moment read_at;
         uint64_t offline_ms;
+        int64_t age_ms;
 
-        snapshot_times(snapshot, &read_at_ms, &offline_ms);
-        /* A clock that was set back makes nobody older. */
-        int64_t age_ms = now_ms > read_at_ms ? now_ms - read_at_ms : 0;
-        return (uint64_t) age_ms <= offline_ms;
+        snapshot_times(snapshot, &read_at, &offline_ms);
+        return moment_age(&read_at, &age_ms) == 0 && (uint64_t) age_ms <= offline_ms;
 }
 
 int known_freshness(bool *ret_is_fresh)

@@ -21,6 +21,8 @@ enum {
         AT_TABLES = 56,
         AT_LISTS = 96,
         AT_OFFLINE = 104,
+        AT_READ_BOOTTIME = 112,
+        AT_BOOT = 120,
         SUM_START = 16,
         SLOT = 8,
         RECORD_HEADER = 8,
@@ -68,7 +70,9 @@ int snapshot_check(const uint8_t *base, size_t size, struct snapshot_layout *ret
                 layout.lists[i].count = count;
         }
         layout.generation = load64(header + AT_GENERATION);
-        layout.read_at_ms = (int64_t) load64(header + AT_READ);
+        layout.read_at = (struct moment){.wall_ms = (int64_t) load64(header + AT_READ),
+                                         .boottime_ms = (int64_t) load64(header + AT_READ_BOOTTIME),
+                                         .boot = load64(header + AT_BOOT)};
         layout.offline_ms = load64(header + AT_OFFLINE);
         layout.ids_min = load32(header + AT_IDS);
         layout.ids_max = load32(header + AT_IDS + 4);
@@ -244,9 +248,9 @@ uint64_t snapshot_generation(const struct snapshot *snapshot)
         return snapshot->layout->generation;
 }
 
-void snapshot_times(const struct snapshot *snapshot, int64_t *ret_read_at_ms, uint64_t *ret_offline_ms)
+void snapshot_times(const struct snapshot *snapshot, struct moment *ret_read_at, uint64_t *ret_offline_ms)
 {
-        *ret_read_at_ms = snapshot->layout->read_at_ms;
+        *ret_read_at = snapshot->layout->read_at;
         *ret_offline_ms = snapshot->layout->offline_ms;
 }
 

@@ -15,7 +15,7 @@
  *       12    4  sum of bytes 16..127
  *       16    8  size of the file
  *       24    8  generation
- *       32    8  when the source was read, ms since the epoch
+ *       32    8  when the source was read, ms since the epoch (moment.h)
  *       40    8  ids.min, ids.max
  *       48    8  count of passwd records, of group records
  *       56   40  five hash tables: passwd by name, passwd by uid, group by name, group by gid,
@@ -23,7 +23,8 @@
  *                the records, and so many that no run of used slots reaches SNAPSHOT_PROBES_MAX)
  *       96    8  offsets of two arrays of u32 record offsets: every passwd, every group
  *      104    8  source.offline in ms: how old the data may be for a login
- *      112   16  0
+ *      112    8  the same by CLOCK_BOOTTIME, i64 ms: negative in a boot that came later
+ *      120    8  the boot that this belongs to, as moment_boot(); 0: unknown
  *
  * Slot      u32 hash, u32 offset of the record; offset 0: empty. Linear probing.
  *           hash of a name: the sum of its bytes; of an id: the sum of its four bytes.
@@ -51,6 +52,7 @@
 #include <stdint.h>
 
 #include "bytes.h"
+#include "moment.h"
 #include "protocol.h"
 #include "slots.h"
 
@@ -95,7 +97,7 @@ struct snapshot_layout {
                 uint32_t offset, count;
         } lists[SNAPSHOT_LISTS];
         uint64_t generation;
-        int64_t read_at_ms;
+        struct moment read_at;
         uint64_t offline_ms;
         uint32_t ids_min, ids_max;
 };
@@ -157,8 +159,8 @@ int snapshot_entry(const struct snapshot *snapshot, enum snapshot_list list, uin
 uint64_t snapshot_generation(const struct snapshot *snapshot);
 /* Whether the id lies within `[ids]`: no id of ours is outside. */
 bool snapshot_covers_id(const struct snapshot *snapshot, uint32_t id);
-/* When the source was read, and how long that serves a login: ms since the epoch, ms. */
-void snapshot_times(const struct snapshot *snapshot, int64_t *ret_read_at_ms, uint64_t *ret_offline_ms);
+/* When the source was read, and for how many ms that serves a login. */
+void snapshot_times(const struct snapshot *snapshot, struct moment *ret_read_at, uint64_t *ret_offline_ms);
 /* Whether the name is local or reserved: nobody of ours has it. */
 bool snapshot_is_stranger(const struct snapshot *snapshot, const char *name);
 

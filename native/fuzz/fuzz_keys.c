@@ -24,10 +24,12 @@ static void read_all(const uint8_t *bytes, size_t length)
         struct keys_file file;
         struct known_keys keys;
         struct known_key key;
+        int64_t now_ms;
         volatile char seen = 0;
 
         if (keys_file_check(bytes, length, &file) < 0)
                 return;
+        (void) keys_file_now(&file, &now_ms);
         for (size_t i = 0; i < sizeof(accounts) / sizeof(accounts[0]); i++) {
                 if (keys_file_find(&file, accounts[i].name, accounts[i].uid, &keys) < 0)
                         continue;

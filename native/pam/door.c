@@ -95,7 +95,7 @@ static int decide_alone(pam_handle_t *pam, const struct visit *visit, const stru
                 .rule = options->offline_deny ? "offline=deny"
                         : shut != NULL        ? shut
                         : person.is_fresh     ? "directory.db within source.offline"
-                                              : "directory.db older than source.offline",
+                                          : "directory.db older than source.offline, or dated in the future",
                 .session = "",
                 .why = explain_error(error),
                 .refused = refused,

@@ -24,10 +24,9 @@ const char *shut_rule(const char *user, const struct known_person *person)
 {
         CLEANUP_KEYS_FILE struct keys_file file = KEYS_FILE_EMPTY;
         struct known_keys keys;
-        const uint64_t both = KEYS_FILE_HAS_FLAGS | KEYS_FILE_REQUIRES_MFA;
 
         int r = find(&file, user, person->uid, &keys);
-        bool requires_mfa = (file.flags & both) == both;
+        bool requires_mfa = (file.flags & KEYS_FILE_REQUIRES_MFA) != 0;
         if (r == -ENOENT)
                 return requires_mfa ? "no key and no MFA device was read of this person" : NULL;
         if (r < 0)

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "clock.h"
 #include "fingerprint.h"
 #include "journal.h"
 #include "keys-file.h"
@@ -28,7 +27,7 @@ static const char *reason_of(int r)
         case -EPROTO:
                 return "no answer of the resolver's that counts";
         case -ESTALE:
-                return "what is known of this person is older than source.offline";
+                return "what is known of this person is older than source.offline, or dated in the future";
         default:
                 return "what is known here can't be read";
         }
@@ -100,18 +99,18 @@ static int check_account(const struct question *question, uint32_t kind)
 }
 
 /* Prints the offered key, or all; -ENOKEY when it is none of them, -ESTALE when it served too long. */
-static int print_known(const struct question *question, struct known_keys *keys, struct known_key *ret_key)
+static int print_known(const struct question *question, int64_t now_ms, struct known_keys *keys,
+                       struct known_key *ret_key)
 {
         bool wants_one = question->blob[0] != '\0', is_stale = false;
         struct known_key key;
-        int64_t now = clock_ms(CLOCK_REALTIME);
         uint32_t printed = 0;
         int r;
 
         while ((r = keys_file_next(keys, &key)) == 0 && printed < IAMLOGIN_KEYS_MAX) {
                 if (!line_is_valid(&key.line) || (wants_one && !line_is_key(&key.line, question->blob)))
                         continue;
-                if (key.until_ms < now) {
+                if (key.until_ms < now_ms) {
                         is_stale = true;
                         continue;
                 }
@@ -136,6 +135,7 @@ int alone_answer(const struct question *question, const char *why)
         CLEANUP_KEYS_FILE struct keys_file file = KEYS_FILE_EMPTY;
         struct known_keys keys;
         struct known_key key;
+        int64_t now_ms = 0;
 
         int r = keys_file_open(&file);
         if (r == 0)
@@ -143,7 +143,9 @@ int alone_answer(const struct question *question, const char *why)
         if (r == 0)
                 r = check_account(question, keys.kind);
         if (r == 0)
-                r = print_known(question, &keys, &key);
+                r = keys_file_now(&file, &now_ms);
+        if (r == 0)
+                r = print_known(question, now_ms, &keys, &key);
         if (question->blob[0] != '\0')
                 tell(question, r, &key, why);
         return r == -ENOKEY ? 0 : r;

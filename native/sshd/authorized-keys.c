@@ -123,7 +123,8 @@ static int answer(const struct question *question)
                 fprintf(stderr, "iamlogin-authorized-keys: asking the resolver for the keys of %s: %s; %s\n",
                         question->user, why,
                         alone == -ENOENT   ? "none are known of before"
-                        : alone == -ESTALE ? "what is known of before is older than source.offline"
+                        : alone == -ESTALE ? "what is known of before is older than source.offline, or dated "
+                                             "in the future"
                                            : strerror(-alone));
         return alone;
 }

@@ -79,21 +79,41 @@ const char *host_journalled(void)
         return entry;
 }
 
-static _Atomic int64_t passed_ms;
+static _Atomic int64_t passed_ms, stepped_ms;
 
 void host_pass_time(int64_t ms)
 {
         atomic_fetch_add(&passed_ms, ms);
 }
 
-/* In place of libc's, also for the modules that a test loads: CLOCK_MONOTONIC_COARSE goes as a test wants. */
+void host_step_wall_clock(int64_t ms)
+{
+        atomic_fetch_add(&stepped_ms, ms);
+}
+
+/* Of clocks that code under test looks at; a deadline by CLOCK_MONOTONIC is a true one. */
+static int64_t shift_of(clockid_t clock)
+{
+        switch (clock) {
+        case CLOCK_MONOTONIC_COARSE:
+        case CLOCK_BOOTTIME:
+                return atomic_load(&passed_ms);
+        case CLOCK_REALTIME:
+                return atomic_load(&passed_ms) + atomic_load(&stepped_ms);
+        default:
+                return 0;
+        }
+}
+
+/* In place of libc's, also for the modules that a test loads. */
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *ret_now)
 {
         int r = (int) syscall(SYS_clock_gettime, clock, ret_now);
+        int64_t shift = shift_of(clock);
 
-        if (clock == CLOCK_MONOTONIC_COARSE) {
-                int64_t ms = atomic_load(&passed_ms) + ret_now->tv_nsec / 1000000;
-                ret_now->tv_sec += ms / 1000;
+        if (shift != 0) {
+                int64_t ms = (int64_t) ret_now->tv_sec * 1000 + ret_now->tv_nsec / 1000000 + shift;
+                ret_now->tv_sec = ms / 1000;
                 ret_now->tv_nsec = ms % 1000 * 1000000;
         }
         return r;
@@ -115,6 +135,8 @@ void host_start(void)
         snprintf(lists, sizeof(lists), "%s/root.d", folder);
         CHECK(mkdir(lists, 0755) == 0);
         point("IAMLOGIN_ROOT_LISTS", "root.d");
+        host_write_text("boot_id", "0123abcd-4567-89ef-8000-000000000000\n");
+        point("IAMLOGIN_BOOT_ID_FILE", "boot_id");
         point("IAMLOGIN_JOURNAL_SOCKET", "journal");
         snprintf(address.sun_path, sizeof(address.sun_path), "%s/journal", folder);
         journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

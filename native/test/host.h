@@ -21,5 +21,11 @@ void host_publish(const char *vector);
 const char *host_journalled(void);
 void host_stop(void);
 
-/* Lets CLOCK_MONOTONIC_COARSE go on, for this program and the modules that it loads. */
+/* Lets CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME and the wall clock go on, for this program and the modules that
+ * it loads. */
 void host_pass_time(int64_t ms);
+/* Sets the wall clock alone, for the same. */
+void host_step_wall_clock(int64_t ms);
+
+/* The host's boot, as moment_boot() has it. */
+#define HOST_BOOT 0x0123abcd456789efu

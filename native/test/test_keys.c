@@ -5,10 +5,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "check.h"
+#include "clock.h"
 #include "host.h"
+#include "keys-file.h"
 #include "liar.h"
+#include "moment.h"
 #include "protocol.h"
+#include "sum.h"
 #include "vector.h"
 
 static struct liar liar;
@@ -214,6 +219,49 @@ static void lets_nothing_serve_for_ever(void)
         host_publish("directory-db-lasting");
 }
 
+/* A keys.db of these keys that was written at that moment. */
+static void write_keys_of(const char *vector, const struct moment *written_at)
+{
+        uint8_t bytes[8192];
+        struct writer moment = {bytes + 32, bytes + KEYS_FILE_HEADER}, sum = {bytes + 8, bytes + 12};
+
+        size_t length = read_vector(vector, bytes, sizeof(bytes));
+        CHECK(write_u64(&moment, (uint64_t) written_at->wall_ms) == 0 &&
+              write_u64(&moment, (uint64_t) written_at->boottime_ms) == 0 &&
+              write_u64(&moment, written_at->boot) == 0);
+        CHECK(write_u32(&sum, sum_of(bytes + 12, KEYS_FILE_HEADER - 12)) == 0);
+        host_write("keys.db", bytes, length);
+}
+
+/* The keys of the vector keys-db-expired serve until its `now`, in test/keys/published.test.ts. */
+static void counts_the_age_of_keys_by_no_clock_that_is_set(void)
+{
+        static const char question[] = "alice 2026798591 ssh-ed25519 " FIRST;
+        static const int64_t until_ms = 1700000000000, minute = 60000, day = 86400000;
+        const int64_t boottime_ms = clock_ms(CLOCK_BOOTTIME);
+        struct moment written_at = {until_ms - minute, boottime_ms, HOST_BOOT};
+
+        write_keys_of("keys-db-expired", &written_at);
+        CHECK(run(question, output, sizeof(output)) == 0 && strstr(output, FIRST) != NULL);
+        tells("key-offered", "AIDAalice");
+        written_at.boottime_ms = boottime_ms - minute - 1;
+        write_keys_of("keys-db-expired", &written_at);
+        CHECK(run(question, output, sizeof(output)) == 1 && output[0] == '\0');
+        tells("key-refused", "older than source.offline");
+
+        /* The wall clock was set back by a day since: within the boot that changes nothing. */
+        written_at = (struct moment){clock_ms(CLOCK_REALTIME) + day, boottime_ms, HOST_BOOT};
+        write_keys_of("keys-db-lasting", &written_at);
+        CHECK(run(question, output, sizeof(output)) == 0 && strstr(output, FIRST) != NULL);
+        tells("key-offered", "AIDAalice");
+        written_at.boot++;
+        write_keys_of("keys-db-lasting", &written_at);
+        CHECK(run(question, output, sizeof(output)) == 1 && output[0] == '\0');
+        tells("key-refused", "dated in the future");
+        CHECK(run("alice 2026798591", output, sizeof(output)) == 1 && output[0] == '\0');
+        write_keys("keys-db-lasting");
+}
+
 static void opens_shared_accounts_that_root_listed(void)
 {
         static const char shared[] =
@@ -248,6 +296,7 @@ int main(void)
         knows_who_came_before_while_nobody_answers();
         goes_by_no_file_beside_a_resolver();
         lets_nothing_serve_for_ever();
+        counts_the_age_of_keys_by_no_clock_that_is_set();
         opens_shared_accounts_that_root_listed();
         host_stop();
         return 0;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "clock.h"
 #include "host.h"
 #include "keys-file.h"
 #include "sum.h"
@@ -119,6 +120,39 @@ static void bounds_the_records_and_their_length(void)
         free(bytes);
 }
 
+/* `until` counts from when the file was written, whatever the wall clock was set to since. */
+static void tells_the_time_by_when_it_was_written(void)
+{
+        struct keys_file file = {.written_at = {.wall_ms = 5000000,
+                                                .boottime_ms = clock_ms(CLOCK_BOOTTIME) - 100,
+                                                .boot = HOST_BOOT}};
+        int64_t now_ms;
+
+        host_pass_time(1000);
+        host_step_wall_clock(-86400000);
+        CHECK(keys_file_now(&file, &now_ms) == 0 && now_ms >= 5001100 && now_ms < 5061100);
+        file.written_at.boot++;
+        file.written_at.wall_ms = clock_ms(CLOCK_REALTIME) + 60000;
+        CHECK(keys_file_now(&file, &now_ms) == -ESTALE);
+        host_step_wall_clock(86400000);
+        CHECK(keys_file_now(&file, &now_ms) == 0 && now_ms >= clock_ms(CLOCK_REALTIME) - 60000);
+        file.written_at = (struct moment){.wall_ms = INT64_MAX, .boottime_ms = 0, .boot = HOST_BOOT};
+        CHECK(keys_file_now(&file, &now_ms) == -ESTALE);
+}
+
+/* The version before had no time in its header: PAM and the key command do without it. */
+static void takes_no_file_of_another_version(void)
+{
+        struct keys_file file;
+        uint8_t bytes[sizeof(truth)];
+
+        memcpy(bytes, truth, truth_length);
+        for (uint8_t version = '0'; version <= '9'; version++) {
+                bytes[7] = version;
+                CHECK(keys_file_check(bytes, truth_length, &file) == (version == '2' ? 0 : -EBADMSG));
+        }
+}
+
 static void survives_any_damage(void)
 {
         struct keys_file file;
@@ -175,6 +209,8 @@ int main(void)
         host_start();
         truth_length = read_vector("keys-db-lasting", truth, sizeof(truth));
         reads_what_the_resolver_wrote();
+        takes_no_file_of_another_version();
+        tells_the_time_by_when_it_was_written();
         survives_any_damage();
         gives_a_copy_that_nobody_changes();
         bounds_the_records_and_their_length();

@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "check.h"
+#include "clock.h"
 #include "host.h"
 #include "keys-file.h"
 #include "liar.h"
@@ -68,25 +69,25 @@ enum { ALICE = 2026798591, LEAVER = 2026798592 };
 /* A keys.db with these flags and, unless `name` is NULL, one record of that account without keys. */
 static void publish_record(uint64_t flags, const char *name, uint32_t kind, uint32_t damage)
 {
-        uint8_t file[96] = "IAMLKEY1", payload[64];
-        struct writer header = {file + 12, file + 32}, body = {payload, payload + sizeof(payload)};
-        size_t length = 0, size = 32;
+        uint8_t file[KEYS_FILE_HEADER + 64] = "IAMLKEY2", payload[56], *start = file + KEYS_FILE_HEADER;
+        struct writer header = {file + 12, start}, body = {payload, payload + sizeof(payload)};
+        size_t length = 0, size = KEYS_FILE_HEADER;
 
         if (name != NULL) {
                 CHECK(write_str(&body, name) == 0 && write_u32(&body, ALICE) == 0 &&
                       write_u32(&body, kind) == 0 && write_u32(&body, 0) == 0);
                 length = (size_t) (body.at - payload);
-                struct writer record = {file + 36, file + sizeof(file)};
+                struct writer record = {start + 4, start + 8};
                 CHECK(write_u32(&record, (uint32_t) length) == 0);
-                memcpy(file + 40, payload, length);
-                record = (struct writer){file + 32, file + 36};
-                CHECK(write_u32(&record, sum_of(file + 36, length + 4) + damage) == 0);
+                memcpy(start + 8, payload, length);
+                record = (struct writer){start, start + 4};
+                CHECK(write_u32(&record, sum_of(start + 4, length + 4) + damage) == 0);
                 size += 8 + ((length + 3) & ~(size_t) 3);
         }
         CHECK(write_u32(&header, name != NULL) == 0 && write_u64(&header, size) == 0 &&
               write_u64(&header, flags) == 0);
         header = (struct writer){file + 8, file + 12};
-        CHECK(write_u32(&header, sum_of(file + 12, 20)) == 0);
+        CHECK(write_u32(&header, sum_of(file + 12, KEYS_FILE_HEADER - 12)) == 0);
         host_write("keys.db", file, size);
 }
 
@@ -94,6 +95,22 @@ static void publish_record(uint64_t flags, const char *name, uint32_t kind, uint
 static void publish_keys(uint64_t flags, const char *name)
 {
         publish_record(flags, name, KEYS_OF_PERSON, 0);
+}
+
+/* A directory.db that was read at that moment, with a source.offline of seven days. */
+static void publish_directory(const struct moment *read_at)
+{
+        uint8_t bytes[8192];
+        struct writer wall = {bytes + 32, bytes + 40}, boot = {bytes + 112, bytes + 128},
+                      sum = {bytes + 12, bytes + 16};
+
+        host_publish("directory-db"); /* what is mapped now is superseded */
+        size_t length = read_vector("directory-db", bytes, sizeof(bytes));
+        CHECK(write_u64(&wall, (uint64_t) read_at->wall_ms) == 0 &&
+              write_u64(&boot, (uint64_t) read_at->boottime_ms) == 0 && write_u64(&boot, read_at->boot) == 0);
+        CHECK(write_u32(&sum, sum_of(bytes + 16, 112)) == 0);
+        host_write("directory.db", bytes, length);
+        host_pass_time(1000); /* until the module looks at the path again */
 }
 
 static void answer(uint8_t opcode, uint8_t status, const uint8_t *payload, size_t length)
@@ -324,19 +341,15 @@ static void is_shut(const char *rule)
 static void lets_nobody_in_whose_keys_were_gone(void)
 {
         host_publish("directory-db-lasting");
-        publish_keys(0, NULL);
+        publish_keys(0, NULL); /* her keys were never read */
         is_home_fine();
-        publish_keys(1, NULL); /* her keys were never read */
-        is_home_fine();
-        publish_keys(2, NULL); /* flags that are not set */
-        is_home_fine();
-        publish_keys(1, "alice");
+        publish_keys(0, "alice");
         is_shut("IAMLOGIN_RULE=no valid key, as read last\n");
-        publish_keys(1, "alicf");
+        publish_keys(0, "alicf");
         is_home_fine();
-        publish_keys(3, "alice");
+        publish_keys(KEYS_FILE_REQUIRES_MFA, "alice");
         is_shut("IAMLOGIN_RULE=access.require_mfa, or no valid key, as read last\n");
-        publish_keys(3, NULL);
+        publish_keys(KEYS_FILE_REQUIRES_MFA, NULL);
         is_shut("IAMLOGIN_RULE=no key and no MFA device was read of this person\n");
 }
 
@@ -352,14 +365,42 @@ static void lets_nobody_in_without_keys_db(void)
         CHECK(account("stranger") == PAM_PERM_DENIED && said[0] == '\0'); /* ignored: not of directory.db */
         host_write("keys.db", cut, sizeof(cut));
         is_shut(unknown);
-        publish_record(1, "alice", KEYS_OF_PERSON, 1); /* its sum is wrong */
+        publish_record(0, "alice", KEYS_OF_PERSON, 1); /* its sum is wrong */
         is_shut(unknown);
-        publish_record(1, "alice", KEYS_OF_SHARED, 0);
+        publish_record(0, "alice", KEYS_OF_SHARED, 0);
         is_home_fine();
-        publish_record(3, "alice", KEYS_OF_SHARED, 0);
+        publish_record(KEYS_FILE_REQUIRES_MFA, "alice", KEYS_OF_SHARED, 0);
         is_shut("IAMLOGIN_RULE=no key and no MFA device was read of this person\n");
-        publish_keys(1, NULL);
+        publish_keys(0, NULL);
         is_home_fine();
+}
+
+/* Seven days are seven days, whatever the wall clock says meanwhile. */
+static void counts_the_age_of_the_directory_by_no_clock_that_is_set(void)
+{
+        static const int64_t day = 86400000;
+        const struct moment now = {.wall_ms = clock_ms(CLOCK_REALTIME),
+                                   .boottime_ms = clock_ms(CLOCK_BOOTTIME),
+                                   .boot = HOST_BOOT};
+        struct moment before = now;
+
+        publish_keys(0, NULL);
+        publish_directory(&now);
+        host_step_wall_clock(-day);
+        host_pass_time(7 * day - 60000);
+        is_home_fine();
+        host_pass_time(61000); /* by the wall clock one day is left */
+        is_shut("IAMLOGIN_RULE=directory.db older than source.offline, or dated in the future\n");
+
+        /* Read in another boot the wall clock alone tells, and a time in the future tells nothing. */
+        before.boot++;
+        before.wall_ms = clock_ms(CLOCK_REALTIME) - day;
+        publish_directory(&before);
+        is_home_fine();
+        host_step_wall_clock(-2 * day);
+        is_shut("IAMLOGIN_RULE=directory.db older than source.offline, or dated in the future\n");
+        host_step_wall_clock(3 * day);
+        host_publish("directory-db-lasting");
 }
 
 #define FINGERPRINT "SHA256:Jt3fjUvg4TdFlBc5JozXlC4f9KTUp1q3Nd6FD2TwYbw"
@@ -532,7 +573,7 @@ int main(void)
 {
         host_start();
         write_service("");
-        publish_keys(KEYS_FILE_HAS_FLAGS, NULL);
+        publish_keys(0, NULL);
         liar_start(&liar);
         does_as_the_resolver_says();
         cleans_what_others_choose();
@@ -547,6 +588,7 @@ int main(void)
         opens_no_home_of_another_uid(false);
         lets_nobody_in_whose_keys_were_gone();
         lets_nobody_in_without_keys_db();
+        counts_the_age_of_the_directory_by_no_clock_that_is_set();
         journals_sessions_that_nobody_takes();
         believes_no_key_at_the_end_alone();
         names_what_a_certificate_holds();

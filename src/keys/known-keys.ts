@@ -4,10 +4,11 @@ import { recordHeader } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
 import { createReader, type Reader } from '../wire/bytes.ts'
 
-export const headerSize = 32
+export const headerSize = 56
+export const magic = 'IAMLKEY2'
 
-/** keys-file.h's KEYS_FILE_HAS_FLAGS and KEYS_FILE_REQUIRES_MFA. */
-export const flag = { hasFlags: 1, requiresMfa: 2 } as const
+/** keys-file.h's KEYS_FILE_REQUIRES_MFA. */
+export const requiresMfaFlag = 1
 const flagsOffset = 24
 /** keys-file.h's KEYS_OF_PERSON. */
 export const personKind = 0
@@ -18,7 +19,7 @@ export type KnownKeys = {
   /** keys-file.h's KEYS_OF_PERSON or KEYS_OF_SHARED. */
   readonly kind: number
   readonly keys: readonly {
-    /** Milliseconds since the epoch. */
+    /** Milliseconds since the epoch, by the clock of when the file was written. */
     readonly until: number
     /** authorized_keys(5) */
     readonly line: string
@@ -45,7 +46,7 @@ function key(reader: Reader): KnownKeys['keys'][number] {
  * @throws {FormatError} when anything in it is not what the key command believes.
  */
 export function decodeKnownKeys(bytes: Buffer): readonly KnownKeys[] {
-  if (bytes.length < headerSize || bytes.toString('latin1', 0, 8) !== 'IAMLKEY1')
+  if (bytes.length < headerSize || bytes.toString('latin1', 0, 8) !== magic)
     throw damaged('it does not begin as one')
   if (sumOf(bytes, 12, headerSize) !== bytes.readUInt32LE(8))
     throw damaged('its header has another sum')
@@ -77,7 +78,6 @@ type Openings = {
 
 function openingsOf(bytes: Buffer): Openings {
   const records = decodeKnownKeys(bytes)
-  const both = flag.hasFlags | flag.requiresMfa
   return {
     doors: new Set(
       records.flatMap(({ account, uid, kind, keys }) =>
@@ -87,7 +87,7 @@ function openingsOf(bytes: Buffer): Openings {
     shut: new Set(
       records.flatMap(({ account, uid, keys }) => (keys.length === 0 ? `${account} ${uid}` : [])),
     ),
-    requiresMfa: (bytes.readUInt32LE(flagsOffset) & both) === both,
+    requiresMfa: (bytes.readUInt32LE(flagsOffset) & requiresMfaFlag) !== 0,
   }
 }
 

@@ -4,26 +4,36 @@ import type { KeysConfig } from '../config/config.ts'
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import { pace, type Steps } from '../directory/steps.ts'
 import type { CredentialPart, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
+import { writeBootTime, type BootTime } from '../platform/boot-time.ts'
+import type { Moment } from '../platform/clock.ts'
 import { createOutput, type Output } from '../snapshot/output.ts'
 import { beginRecord, endRecord } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
-import { flag, headerSize, personKind } from './known-keys.ts'
+import { headerSize, magic, personKind, requiresMfaFlag } from './known-keys.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
 import { knownFlawOf } from './known-flaw.ts'
-import type { SavedCredentials } from './state.ts'
+import type { KnownCredentials } from './lookup.ts'
 
 export type PublishedInput = {
   readonly directory: Directory
   readonly index: DirectoryIndex
   readonly local: LocalAccounts
   /** The last known keys of people, in any order. */
-  readonly people: readonly SavedCredentials[]
+  readonly people: readonly KnownCredentials[]
   readonly keys: KeysConfig
   readonly requireMfa: boolean
   /** `source.offline` in milliseconds. */
   readonly offlineMs: number
+  /** When something was read: milliseconds since the epoch, by the clock of `now`. */
+  readonly wallOf: (moment: Moment) => number
+} & WrittenAt
+
+/** This moment. */
+export type WrittenAt = {
   /** Milliseconds since the epoch. */
   readonly now: number
+  /** The same by the boot's clock; undefined where that is unknown. */
+  readonly bootTime: BootTime | undefined
 }
 
 const kind = { person: personKind, shared: 1 } as const
@@ -32,18 +42,21 @@ type KnownKey = {
   readonly line: string
   readonly id: string
   readonly owner: SourceUser
-  /** Milliseconds since the epoch: not after it. */
+  /** Milliseconds since the epoch, by the clock of `now`: not after it. */
   readonly until: number
 }
 
 /** What is known of one person's keys, and how long it may serve. */
-function keysOf(owner: SourceUser, saved: SavedCredentials, input: PublishedInput): KnownKey[] {
-  const { keys, now, offlineMs, requireMfa } = input
-  const { credentials, fetchedAt } = saved
+function keysOf(owner: SourceUser, saved: KnownCredentials, input: PublishedInput): KnownKey[] {
+  const { keys, now, offlineMs, requireMfa, wallOf } = input
+  const { credentials, read, partsRead } = saved
   if (requireMfa && credentials.mfa !== true) return []
+  const fetchedAt = read === undefined ? saved.fetchedAt : wallOf(read)
   const readAt = (part: CredentialPart): number => {
     const unread = credentials.unread?.find((each) => each.part === part)
-    return unread === undefined ? fetchedAt : (unread.lastReadAt ?? Number.NEGATIVE_INFINITY)
+    if (unread === undefined) return fetchedAt
+    const moment = partsRead?.get(part)
+    return moment === undefined ? (unread.lastReadAt ?? Number.NEGATIVE_INFINITY) : wallOf(moment)
   }
   const mfaReadAt = requireMfa ? readAt('mfa') : fetchedAt
   return credentials.keys.flatMap((key) => {
@@ -54,7 +67,10 @@ function keysOf(owner: SourceUser, saved: SavedCredentials, input: PublishedInpu
         ? key.uploadedAt + keys.maxAgeMs
         : Number.MAX_SAFE_INTEGER
     const keyReadAt = readAt(key.origin === 'tag' ? 'tags' : 'uploads')
-    const until = Math.min(Math.min(keyReadAt, mfaReadAt) + offlineMs, aged)
+    // How old a reading from the future is cannot be known: the key is told, and does not serve.
+    const isDoubtful = Math.max(keyReadAt, mfaReadAt) > now
+    const served = isDoubtful ? now - 1 : Math.min(keyReadAt, mfaReadAt) + offlineMs
+    const until = Math.min(served, aged)
     if (until <= 0) return []
     return [{ line: result.key.line, id: key.id, owner, until }]
   })
@@ -79,26 +95,27 @@ function writeRecord(
   endRecord(out, offset)
 }
 
+/** What the header says beside sizes. */
+type Header = WrittenAt & { readonly requireMfa: boolean }
+
 /** Writes the header over the records. */
-function seal(out: Output, records: number, flags: number): Buffer {
+function seal(out: Output, records: number, { requireMfa, now, bootTime }: Header): Buffer {
   const bytes = out.bytes().subarray(0, out.at())
-  bytes.write('IAMLKEY1', 'latin1')
+  bytes.write(magic, 'latin1')
   bytes.writeUInt32LE(records, 12)
   bytes.writeBigUInt64LE(BigInt(bytes.length), 16)
-  bytes.writeBigUInt64LE(BigInt(flags), 24)
+  bytes.writeBigUInt64LE(BigInt(requireMfa ? requiresMfaFlag : 0), 24)
+  bytes.writeBigInt64LE(BigInt(now), 32)
+  writeBootTime(bytes, 40, bootTime)
   bytes.writeUInt32LE(sumOf(bytes, 12, headerSize), 8)
   return bytes
 }
 
-function flagsOf(requireMfa: boolean): number {
-  return flag.hasFlags | (requireMfa ? flag.requiresMfa : 0)
-}
-
 /** A keys.db that opens nothing, and with which PAM refuses everybody: nothing was read of anybody. */
-export function nothingPublished(): Buffer {
+export function nothingPublished(written: WrittenAt): Buffer {
   const out = createOutput(headerSize)
   out.skip(headerSize)
-  return seal(out, 0, flagsOf(true))
+  return seal(out, 0, { ...written, requireMfa: true })
 }
 
 /**
@@ -139,5 +156,5 @@ export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
     records++
     yield
   }
-  return seal(out, records, flagsOf(input.requireMfa))
+  return seal(out, records, input)
 }

@@ -10,11 +10,14 @@ export type Addon = {
   readonly peerCredentials: (fd: number) => PeerCredentials
   /** Sends one AF_UNIX datagram; a path that begins with @ is abstract. Throws with `code`. */
   readonly sendDatagram: (path: string, data: Buffer) => void
+  /** CLOCK_BOOTTIME in milliseconds; clock_gettime(2). /proc/uptime may be a container's own. */
+  readonly bootTime: () => number
 }
 
 const addonSchema = z.object({
   peerCredentials: z.custom<Addon['peerCredentials']>((value) => typeof value === 'function'),
   sendDatagram: z.custom<Addon['sendDatagram']>((value) => typeof value === 'function'),
+  bootTime: z.custom<Addon['bootTime']>((value) => typeof value === 'function'),
 })
 
 /** Loads `build/Release/iamlogin_native.node` of this package. */

@@ -78,6 +78,14 @@ export function ageOf(clock: Clock, moment: Moment): number {
   return moment.isSaved ? Math.max(age, clock.now() - moment.wall) : age
 }
 
+/**
+ * The moment on the wall clock as it goes now, which may have been set since. One that lies in the future
+ * stays there: its age cannot be known.
+ */
+export function wallOf(clock: Clock, moment: Moment): number {
+  return isInFuture(clock, moment) ? moment.wall : Math.floor(clock.now() - ageOf(clock, moment))
+}
+
 /** Whether the moment lies ahead of the wall clock: what was saved then cannot be called fresh. */
 export function isInFuture(clock: Clock, moment: Moment): boolean {
   return moment.isSaved && moment.wall > clock.now()

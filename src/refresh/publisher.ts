@@ -1,6 +1,7 @@
 // Publishes directory.db whenever the store changes: one at a time, the latest wins.
 import { reservedNames, serviceNames } from '../directory/username.ts'
-import type { Clock, Moment } from '../platform/clock.ts'
+import { bootTimeOf, type BootClock } from '../platform/boot-time.ts'
+import { wallOf, type Clock, type Moment } from '../platform/clock.ts'
 import type { Content, DurableFile } from '../platform/durable-file.ts'
 import type { Work } from '../platform/turns.ts'
 import { encodeSteps } from '../snapshot/format.ts'
@@ -43,6 +44,7 @@ export function createPublisher(deps: {
   /** Called each time another directory.db is in place. */
   readonly placed: () => void
   readonly clock: Clock
+  readonly bootClock: BootClock
   readonly work: Work
   /** `source.offline`: goes into the file for the door. */
   readonly offlineMs: number
@@ -58,7 +60,8 @@ export function createPublisher(deps: {
     const { directory, index, generation, readAt, rules } = current
     const startedAt = clock.monotonic()
     const strangers = strangersOf(current)
-    const times = { readAt: readAt.wall, offlineMs: deps.offlineMs }
+    const readBootTime = bootTimeOf(readAt, clock, deps.bootClock)
+    const times = { readAt: wallOf(clock, readAt), readBootTime, offlineMs: deps.offlineMs }
     const input = { directory, index, generation, ...times, ids: rules.ids, strangers }
     return {
       bytes: await deps.work(encodeSteps(input)),

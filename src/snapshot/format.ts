@@ -2,6 +2,7 @@
 import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, DirectoryRules } from '../directory/types.ts'
 import { finish, pace, type Steps } from '../directory/steps.ts'
+import { writeBootTime, type BootTime } from '../platform/boot-time.ts'
 import { createOutput, type Output } from './output.ts'
 import { beginRecord, endRecord, recordHeader } from './record.ts'
 import { sumOf } from './sum.ts'
@@ -12,6 +13,8 @@ export type SnapshotInput = {
   readonly generation: number
   /** Milliseconds since the epoch. */
   readonly readAt: number
+  /** The same by the boot's clock; undefined where it is unknown or in doubt. */
+  readonly readBootTime?: BootTime | undefined
   readonly ids: DirectoryRules['ids']
   /** Local and reserved names: lookups of them end in the asking process. */
   readonly strangers: readonly string[]
@@ -192,6 +195,7 @@ export function* encodeSteps(input: SnapshotInput): Steps<Buffer> {
   }
   for (const [each, offset] of lists.entries()) bytes.writeUInt32LE(offset, 96 + each * 4)
   bytes.writeBigUInt64LE(BigInt(input.offlineMs), 104)
+  writeBootTime(bytes, 112, input.readBootTime)
   bytes.writeUInt32LE(sumOf(bytes, 16, headerSize), 12)
   return bytes
 }

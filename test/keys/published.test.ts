@@ -9,17 +9,27 @@ import { finish } from '../../src/directory/steps.ts'
 import type { SourceKey, UnreadPart } from '../../src/directory/types.ts'
 import { FormatError } from '../../src/errors.ts'
 import { decodeKnownKeys, opensMore } from '../../src/keys/known-keys.ts'
-import { publishedSteps, type PublishedInput } from '../../src/keys/published.ts'
+import { nothingPublished, publishedSteps, type PublishedInput } from '../../src/keys/published.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
+import type { BootTime } from '../../src/platform/boot-time.ts'
+import { momentOf, savedMoment, wallOf, type Moment } from '../../src/platform/clock.ts'
 import { sumOf } from '../../src/snapshot/sum.ts'
 import { createReader } from '../../src/wire/bytes.ts'
-import { aSource, aUser, keysConfig, noLocal, noPins, someRules } from '../support/builders.ts'
+import {
+  aClock,
+  aSource,
+  aUser,
+  keysConfig,
+  noLocal,
+  noPins,
+  someRules,
+} from '../support/builders.ts'
 
 const key =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzxaWLU4GYbOrnSWbvWRyhPKBjaY6nGWO4wsbr89PQZ comment'
 const other =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f other'
-const now = 1_795_520_322_091
+const now = 1_700_000_000_000
 const offlineMs = 604_800_000
 const alice = aUser({ name: 'alice' })
 const bob = aUser({ name: 'bob' })
@@ -66,6 +76,8 @@ function input(fields: Partial<PublishedInput> = {}): PublishedInput {
     requireMfa: false,
     offlineMs,
     now,
+    bootTime: undefined,
+    wallOf: ({ wall }) => wall,
     ...fields,
   }
 }
@@ -84,11 +96,11 @@ type Known = {
 
 /** Reads the bytes as keys-file.h says, every sum and length checked. */
 function read(bytes: Buffer): readonly Known[] {
-  expect(bytes.toString('latin1', 0, 8)).toBe('IAMLKEY1')
-  expect(bytes.readUInt32LE(8)).toBe(sumOf(bytes, 12, 32))
+  expect(bytes.toString('latin1', 0, 8)).toBe('IAMLKEY2')
+  expect(bytes.readUInt32LE(8)).toBe(sumOf(bytes, 12, 56))
   expect(Number(bytes.readBigUInt64LE(16))).toBe(bytes.length)
   const found: Known[] = []
-  let at = 32
+  let at = 56
   while (at < bytes.length) {
     const end = at + 8 + bytes.readUInt32LE(at + 4)
     expect(bytes.readUInt32LE(at)).toBe(sumOf(bytes, at + 4, end))
@@ -222,6 +234,54 @@ describe('publishedSteps', () => {
     expect(untilOf([unread('tags')])).toEqual([0])
   })
 
+  it('counts the age of a reading by the monotonic clock, whatever the wall clock was set to', () => {
+    const clock = aClock(now)
+    const read = momentOf(clock)
+    clock.step(-86_400_000)
+    const after = aClock(now + 5_000)
+    after.step(-86_400_000)
+    const saved = { ...known(alice.id, [{}]), read, partsRead: new Map() }
+    const times = { now: after.now(), wallOf: (moment: Moment) => wallOf(after, moment) }
+    const [person] = published({ people: [saved], ...times })
+    expect(person?.keys.map(({ until }) => until - after.now())).toEqual([offlineMs - 5_000])
+  })
+
+  it('lets no key serve whose reading, saved by an earlier run, lies in the future', () => {
+    const clock = aClock(now)
+    const times = { wallOf: (moment: Moment) => wallOf(clock, moment) }
+    const ahead = { ...known(alice.id, [{}]), read: savedMoment(clock, now + 1) }
+    expect(published({ people: [ahead], ...times })[0]?.keys).toMatchObject([{ until: now - 1 }])
+    const then = { ...known(alice.id, [{}]), read: savedMoment(clock, now) }
+    expect(published({ people: [then], ...times })[0]?.keys).toMatchObject([
+      { until: now + offlineMs },
+    ])
+    const { credentials } = known(alice.id, [{ origin: 'tag' }])
+    const unread = [
+      { part: 'tags' as const, code: 'source_denied', message: 'm', hint: 'h', lastReadAt: 1 },
+    ]
+    const parts = {
+      ...known(alice.id, []),
+      credentials: { ...credentials, unread },
+      partsRead: new Map([['tags' as const, savedMoment(clock, now + 1)]]),
+    }
+    expect(published({ people: [parts], ...times })[0]?.keys).toMatchObject([{ until: now - 1 }])
+  })
+
+  it.each<readonly [string, BootTime | undefined]>([
+    ['by both clocks', { boot: 0xfedc_ba98_7654_3210n, ms: 4_321 }],
+    ['by the wall clock where the boot is unknown', undefined],
+  ])('says when it was written, %s', (_how, bootTime) => {
+    const { boot = 0n, ms = 0 } = bootTime ?? {}
+    const header = { requireMfa: true, now, bootTime }
+    for (const bytes of [finish(publishedSteps(input(header))), nothingPublished(header)])
+      expect([
+        bytes.readBigUInt64LE(24),
+        bytes.readBigInt64LE(32),
+        bytes.readBigInt64LE(40),
+        bytes.readBigUInt64LE(48),
+      ]).toEqual([1n, BigInt(now), BigInt(ms), boot])
+  })
+
   it('lets a key serve no longer than keys.max_age', () => {
     const keys = { ...keysConfig, maxAgeMs: 1_000 }
     const people = [
@@ -320,8 +380,8 @@ describe('who may not enter by what was read last', () => {
   })
 
   it.each([
-    [false, 1n],
-    [true, 3n],
+    [false, 0n],
+    [true, 1n],
   ])('says whether access.require_mfa is set: %s', (requireMfa, flags) => {
     expect(finish(publishedSteps(input({ requireMfa }))).readBigUInt64LE(24)).toBe(flags)
   })

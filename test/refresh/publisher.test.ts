@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { finish } from '../../src/directory/steps.ts'
-import { momentOf } from '../../src/platform/clock.ts'
+import { momentOf, savedMoment } from '../../src/platform/clock.ts'
 import type { Content, DurableFile } from '../../src/platform/durable-file.ts'
 import { createPublisher } from '../../src/refresh/publisher.ts'
 import { createStore } from '../../src/refresh/store.ts'
@@ -37,6 +37,7 @@ function aPublisher(begun = true) {
     placed: () => undefined,
     store,
     clock,
+    bootClock: () => ({ boot: 7n, ms: clock.monotonic() + 500 }),
     work: (steps) => Promise.resolve(finish(steps)),
     offlineMs: 600_000,
     confirmMs: 60_000,
@@ -106,5 +107,31 @@ describe('createPublisher', () => {
     await publisher.settled()
     expect(files).toHaveLength(2)
     expect(files[1]?.readBigInt64LE(32)).toBe(BigInt(clock.now()))
+  })
+
+  it('says how old the reading is by the clock of the boot, whatever the wall clock was set to', async () => {
+    const { publisher, files, replace, clock, store } = aPublisher()
+    replace(['alice'])
+    const readAt = store.current()?.readAt ?? momentOf(clock)
+    await clock.advance(60_000)
+    clock.step(-86_400_000)
+    replace(['alice', 'bob'])
+    store.touch(readAt)
+    await publisher.settled()
+    const file = files.at(-1)
+    expect(file?.readBigInt64LE(32)).toBe(BigInt(clock.now() - 60_000))
+    expect(file?.readBigInt64LE(112)).toBe(BigInt(clock.monotonic() + 500 - 60_000))
+    expect(file?.readBigUInt64LE(120)).toBe(7n)
+  })
+
+  it('leaves a saved time in the future to the wall clock: readers do not call it fresh', async () => {
+    const { publisher, files, replace, clock, store } = aPublisher()
+    replace(['alice'])
+    await clock.advance(60_000)
+    store.touch(savedMoment(clock, clock.now() + 1))
+    await publisher.settled()
+    const file = files.at(-1)
+    expect(file?.readBigInt64LE(32)).toBe(BigInt(clock.now() + 1))
+    expect(file?.readBigUInt64LE(120)).toBe(0n)
   })
 })

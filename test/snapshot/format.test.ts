@@ -17,6 +17,7 @@ import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { finish } from '../../src/directory/steps.ts'
 import { FormatError } from '../../src/errors.ts'
+import type { BootTime } from '../../src/platform/boot-time.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { decodeSteps, saysMoreSteps } from '../../src/snapshot/decode.ts'
 import {
@@ -31,7 +32,11 @@ import { createSnapshotFile, publishSnapshot } from '../../src/snapshot/publish.
 import { sumOf, xxh32 } from '../../src/snapshot/sum.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
-function encode(names: readonly string[], offlineMs = 604_800_000): Buffer {
+function encode(
+  names: readonly string[],
+  offlineMs = 604_800_000,
+  readBootTime?: BootTime,
+): Buffer {
   const ids = { min: 1_879_048_192, max: 2_147_483_647 }
   const rules = someRules({ sudoGroups: ['developers'], ids })
   const source = aSource(names.map((name) => aUser({ name })))
@@ -41,10 +46,11 @@ function encode(names: readonly string[], offlineMs = 604_800_000): Buffer {
     directory,
     index,
     generation: 7,
-    readAt: 1_795_520_322_091,
+    readAt: 1_700_000_000_000,
     ids: rules.ids,
     strangers: ['root', 'postgres'],
     offlineMs,
+    readBootTime,
   })
 }
 
@@ -57,6 +63,16 @@ describe('encodeSnapshot', () => {
     const vector = readFileSync(join(import.meta.dirname, `../vectors/${name}.hex`), 'utf8')
     const bytes = encode(['alice', 'bob', 'carol'], offlineMs)
     expect(bytes.toString('hex')).toBe(vector.replace(/\s/g, ''))
+  })
+
+  it('says when the source was read by the clock of the boot too, and zeros where it cannot', () => {
+    const bytes = (readBootTime?: BootTime): Buffer =>
+      encode(['alice'], 604_800_000, readBootTime).subarray(112, headerSize)
+    const expected = Buffer.alloc(16)
+    expect(bytes()).toEqual(expected)
+    expected.writeBigInt64LE(-5n, 0)
+    expected.writeBigUInt64LE(0xfedc_ba98_7654_3210n, 8)
+    expect(bytes({ boot: 0xfedc_ba98_7654_3210n, ms: -5 })).toEqual(expected)
   })
 
   // The reference implementation's own vectors.
@@ -200,7 +216,7 @@ describe('decodeSteps', () => {
 
   it('gives back people, groups and times', () => {
     const { people, groups, readAt } = decode(encode(['alice', 'bob']))
-    expect(readAt).toBe(1_795_520_322_091)
+    expect(readAt).toBe(1_700_000_000_000)
     expect(people.map(({ passwd, id }) => [passwd.name, passwd.dir, id])).toEqual([
       ['alice', '/home/alice', 'AIDAalice'],
       ['bob', '/home/bob', 'AIDAbob'],
