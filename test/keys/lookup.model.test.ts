@@ -74,6 +74,7 @@ function createWorld() {
   const held: (() => void)[] = []
   let serial = 0
   let changedAt = -1
+  let life = 0
 
   const owner = (of: string): Person | undefined =>
     people.find((person) => person.name === of && !person.isDeleted)
@@ -142,9 +143,12 @@ function createWorld() {
 
   const fetchCredentials = async ({ id, name: asked }: SourceUser): Promise<SourceCredentials> => {
     const at = clock.monotonic()
+    const asker = life
     const person = people.find(({ user }) => user.id === id)
     const isOwn = owner(asked) === person
     const learn = (active: readonly string[]): void => {
+      // The resolver that asked has ended: the answer reaches no one.
+      if (asker !== life) return
       // Whose name it was when the answer was made need not be known any more when it arrives.
       if (person === undefined || !(person.isDeleted || (isOwn && owner(asked) === person))) return
       person.askedAt = at
@@ -195,6 +199,10 @@ function createWorld() {
     ...{ fetchCredentials, identify, fetchDirectory },
     changedAt: () => changedAt,
     newBody: () => `APKA${serial++}`,
+    /** A resolver ended, and another begins. */
+    beginLife: () => {
+      life++
+    },
     release: () => {
       for (const release of held.splice(0)) release()
     },
@@ -429,13 +437,14 @@ function changesOf({ give, newBody, name, add, people }: World) {
 }
 
 /** What becomes of IAM's answers, and of the resolver. */
-function eventsOf({ modes, release, people }: World, resolver: Resolver) {
+function eventsOf({ modes, release, beginLife, people }: World, resolver: Resolver) {
   const begin = (how: 'restart' | 'reload') => () => {
     // What was told of no one may be read anew.
     for (const { gone, goneAsTold } of people) {
       gone.clear()
       for (const body of goneAsTold) gone.add(body)
     }
+    beginLife()
     resolver[how]()
   }
   const events: Readonly<Record<string, (event: Event, person: Person) => void>> = {
