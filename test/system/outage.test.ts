@@ -72,9 +72,10 @@ ttl = "1s"
       expect(await visits.run(user, key.path, 'true')).toMatchObject({ code: 0 })
     await until(async () => (await words()).filter((each) => /close/.test(each)).length === 3)
     // People who come for the first time are on disk a moment later.
-    await until(
-      async () => (await container.run('grep -c AIDA /var/lib/iamlogin/keys.db')).code === 0,
+    const known = ['Alice', 'bob', 'carol'].map(
+      (name) => `grep -q iamlogin:${name}: /var/lib/iamlogin/keys.db`,
     )
+    await until(async () => (await container.run(known.join(' && '))).code === 0)
     await kill()
   }, 600_000)
 
