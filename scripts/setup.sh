@@ -8,7 +8,7 @@ purpose=${1:-build}
 
 packages='gcc g++ make cmake ninja-build pkg-config libpam0g-dev binutils'
 case $purpose in
-  test) packages="$packages openssh-server openssh-client sudo clang clang-tidy clang-format valgrind python3 python3-venv mmdebstrap systemd-container kcat default-jdk-headless maven" ;;
+  test) packages="$packages openssh-server openssh-client sudo clang clang-tidy clang-format valgrind python3 python3-venv mmdebstrap systemd-container libfaketime kcat default-jdk-headless maven" ;;
   demo) packages="$packages openssh-server openssh-client sudo" ;;
   bench) packages="$packages openssh-client awscli mmdebstrap pamtester" ;;
 esac

@@ -25,7 +25,7 @@ export type Machine = {
   readonly write: (path: string, text: string, mode?: number) => void
   readonly read: (path: string) => string
   /** Starts iamlogind as the user iamlogin; resolves when it says that it is ready. */
-  readonly startResolver: () => Promise<void>
+  readonly startResolver: (environment?: Readonly<Record<string, string>>) => Promise<void>
   /** Ends it with a signal and waits for its end. */
   readonly stopResolver: (signal?: NodeJS.Signals) => Promise<void>
   readonly signalResolver: (signal: NodeJS.Signals) => void
@@ -155,12 +155,14 @@ export async function startMachine(lower = '/'): Promise<Machine> {
       writeFileSync(join(root, path), content, { mode })
     },
     read: (path) => readFileSync(join(root, path), 'utf8'),
-    startResolver: async () => {
+    startResolver: async (more = {}) => {
       const child = spawn(
         'nsenter',
         [
           ...enter,
           ...['setpriv', '--reuid', '900', '--regid', '900', '--clear-groups'],
+          // Not for nsenter and setpriv, which are root's: LD_PRELOAD may be among them.
+          ...['env', ...Object.entries(more).map((each) => each.join('='))],
           ...['/opt/iamlogin/node_modules/.bin/node', '/opt/iamlogin/dist/daemon.js'],
         ],
         {
