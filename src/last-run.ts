@@ -4,7 +4,7 @@ import type { Config } from './config/config.ts'
 import type { Paths } from './config/paths.ts'
 import type { DirectoryRules, Pins } from './directory/types.ts'
 import type { KnownCredentials } from './keys/lookup.ts'
-import { createKeysFile, type KeysFile, type SavedCredentials } from './keys/state.ts'
+import { createKeysFile, shutPeople, type KeysFile, type SavedCredentials } from './keys/state.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Log } from './platform/log.ts'
 import { inTurns } from './platform/turns.ts'
@@ -100,15 +100,24 @@ async function loadDirectory(
 /** The keys of the last run; what keys.json lost, keys.db gives back. */
 async function loadKeys(
   file: KeysFile,
-  deps: { readonly offlineMs: number; readonly pins: Pins; readonly tell: Tell },
-): Promise<readonly SavedCredentials[] | undefined> {
-  const loaded = await tolerant(file.load(), undefined, deps.tell)
+  deps: {
+    readonly offlineMs: number
+    readonly state: LoadedState | undefined
+    readonly tell: Tell
+  },
+): Promise<readonly SavedCredentials[]> {
+  const { state, tell } = deps
+  const loaded = await tolerant(file.load(), undefined, tell)
   if (loaded !== undefined) return loaded
-  const ids = new Map(Object.entries(deps.pins.uids).map(([id, uid]) => [uid, id]))
+  const ids = new Map(Object.entries(state?.pins.uids ?? {}).map(([id, uid]) => [uid, id]))
   const people = await file.salvage(deps.offlineMs, (uid) => ids.get(uid))
-  if (people === undefined) return undefined
-  deps.tell(`keys.json is lost: the keys of ${people.length} people are restored from keys.db`)
-  return people
+  if (people !== undefined) {
+    tell(`keys.json is lost: the keys of ${people.length} people are restored from keys.db`)
+    return people
+  }
+  if (state?.saved === undefined) return []
+  tell('keys.json and keys.db are lost: nobody enters before the source is asked for their keys')
+  return shutPeople(state.saved)
 }
 
 /** What the last run saved. */
@@ -126,14 +135,14 @@ export async function loadLastRun(
     tell,
   )
   const pins = state?.pins ?? { uids: {}, gids: {} }
-  const keys = await loadKeys(keysFile, { offlineMs: config.source.offlineMs, pins, tell })
+  const keys = await loadKeys(keysFile, { offlineMs: config.source.offlineMs, state, tell })
   return {
     origin: originOf(config),
     pins,
     saved: state?.saved,
     hadState: state !== undefined,
     handover: undefined,
-    keys: keys ?? [],
+    keys,
     notices,
     generation: Math.floor(clock.now() / 1000),
     watching: Promise.resolve(),

@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { SourceCredentials } from '../directory/types.ts'
+import type { SourceCredentials, SourceDirectory } from '../directory/types.ts'
 import { FormatError } from '../errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
@@ -88,31 +88,69 @@ function encode(people: readonly SavedCredentials[], origin: string): Buffer {
   return Buffer.from(JSON.stringify({ version: 1, origin, people: saved }))
 }
 
-/** What opens doors by one keys.json. */
-function keysIn(bytes: Buffer): ReadonlySet<string> {
-  const { people } = savedSchema.parse(JSON.parse(bytes.toString('utf8')))
-  return new Set(
-    people.flatMap(({ id, credentials: { keys, mfa } }) => [
-      ...keys.filter((key) => key.inactive !== true).map((key) => `${id} ${key.id} ${key.body}`),
-      ...(mfa === true ? [`${id} mfa`] : []),
-    ]),
-  )
+type Openings = {
+  /** What opens doors. */
+  readonly keys: ReadonlySet<string>
+  /** SourceUser.id of everybody who was read. */
+  readonly ids: ReadonlySet<string>
+  /** Of those without an active key: while the source is away cron and su refuse them. */
+  readonly shut: readonly string[]
 }
 
-/** Whether one keys.json has keys that the other has not; a damaged one has none. */
+function openingsOf(bytes: Buffer): Openings {
+  const { people } = savedSchema.parse(JSON.parse(bytes.toString('utf8')))
+  const active = people.map(({ id, credentials: { keys, mfa } }) => ({
+    ...{ id, mfa },
+    keys: keys.filter((key) => key.inactive !== true),
+  }))
+  return {
+    keys: new Set(
+      active.flatMap(({ id, keys, mfa }) => [
+        ...keys.map((key) => `${id} ${key.id} ${key.body}`),
+        ...(mfa === true ? [`${id} mfa`] : []),
+      ]),
+    ),
+    ids: new Set(active.map(({ id }) => id)),
+    shut: active.flatMap(({ id, keys }) => (keys.length === 0 ? [id] : [])),
+  }
+}
+
+/** Whether one keys.json opens what the other does not; a damaged one opens nothing. */
 export function savesMore(onDisk: Buffer, wanted: Buffer): boolean {
-  let before: ReadonlySet<string>
+  let before: Openings
   try {
-    before = keysIn(onDisk)
+    before = openingsOf(onDisk)
   } catch {
     return false
   }
-  const now = keysIn(wanted)
-  return [...before].some((key) => !now.has(key))
+  const now = openingsOf(wanted)
+  return (
+    [...before.keys].some((key) => !now.keys.has(key)) || now.shut.some((id) => !before.ids.has(id))
+  )
 }
 
 function originOf(id: string): 'iam' | 'tag' | 'file' {
   return id.startsWith('tag:') ? 'tag' : id.startsWith('file:') ? 'file' : 'iam'
+}
+
+/** A person who has no key, and may not enter, until the source says otherwise. */
+function shutPerson(id: string, fetchedAt: number): SavedCredentials {
+  return { id, fetchedAt, credentials: { keys: [] }, isUnsure: true }
+}
+
+/**
+ * The people of a directory of whose keys nothing is known any more: keys.json and keys.db are only missing
+ * where they opened what was taken away and could not be replaced, as on a full disk.
+ */
+export function shutPeople({
+  readAt,
+  source,
+}: {
+  /** Milliseconds since the epoch. */
+  readonly readAt: number
+  readonly source: Pick<SourceDirectory, 'users'>
+}): readonly SavedCredentials[] {
+  return source.users.map(({ id }) => shutPerson(id, readAt))
 }
 
 /**
@@ -128,11 +166,7 @@ export function peopleOf(
   const people = new Map<string, SavedCredentials>()
   for (const { uid, kind, keys } of known) {
     const shut = kind === personKind && keys.length === 0 ? idOf(uid) : undefined
-    if (shut !== undefined)
-      people.set(shut, {
-        ...{ id: shut, fetchedAt: times.notAfter, credentials: { keys: [] } },
-        isUnsure: true,
-      })
+    if (shut !== undefined) people.set(shut, shutPerson(shut, times.notAfter))
     for (const { owner, id, line, until } of keys) {
       const [type = '', blob = ''] = line.split(' ')
       const before = people.get(owner.id)

@@ -37,7 +37,8 @@ describe('saysMore', () => {
 })
 
 describe('savesMore', () => {
-  const keys = (ids: readonly string[], mfa?: boolean): Buffer =>
+  const nobody = Buffer.from(JSON.stringify({ version: 1, people: [] }))
+  const keys = (ids: readonly string[], mfa?: boolean, more: Partial<SourceKey> = {}): Buffer =>
     Buffer.from(
       JSON.stringify({
         version: 1,
@@ -47,7 +48,7 @@ describe('savesMore', () => {
             fetchedAt: 1,
             credentials: {
               ...(mfa === undefined ? {} : { mfa }),
-              keys: ids.map((id) => ({ id, origin: 'iam', body: `ssh-ed25519 ${id}` })),
+              keys: ids.map((id) => ({ id, origin: 'iam', body: `ssh-ed25519 ${id}`, ...more })),
             },
           },
         ],
@@ -58,7 +59,12 @@ describe('savesMore', () => {
     ['a key that is gone', keys(['a', 'b']), keys(['a']), true],
     ['a key that came', keys(['a']), keys(['a', 'b']), false],
     ['an MFA device that is gone', keys(['a'], true), keys(['a'], false), true],
+    ['a key that is inactive now', keys(['a']), keys(['a'], undefined, { inactive: true }), true],
     ['a damaged file', keys(['a', 'b']).subarray(0, 60), keys(['a']), false],
+    ['a person who came with a key', nobody, keys(['a']), false],
+    ['a person whose first reading had no key', nobody, keys([]), true],
+    ['one whose first key is inactive', nobody, keys(['a'], true, { inactive: true }), true],
+    ['one who had no key before', keys([]), keys([]), false],
   ])('of %s', (_what, onDisk, wanted, expected) => {
     expect(savesMore(onDisk, wanted)).toBe(expected)
   })

@@ -144,6 +144,28 @@ describe('a state directory that cannot be written', () => {
     expect([await enters('alice'), await enters('bob')]).toEqual([false, true])
   })
 
+  it('full, with keys.json and keys.db gone: cron and su wait for the source too', async () => {
+    await machine.stopResolver('SIGKILL')
+    await run(`chmod 000 ${source}; rm ${state}/keys.json ${state}/keys.db`)
+    expect([await enters('alice'), await enters('bob')]).toEqual([false, false])
+    await machine.startResolver()
+    expect(await exists('alice')).toBe(true)
+    expect([await enters('alice'), await enters('bob')]).toEqual([false, false])
+    expect(await machine.control('/status')).toMatchObject({
+      notices: expect.arrayContaining([
+        expect.stringContaining('keys.json and keys.db are lost') as string,
+      ]) as unknown,
+    })
+    // Nor by what it wrote then, with or without a resolver.
+    await machine.stopResolver('SIGKILL')
+    expect(await enters('alice')).toBe(false)
+    await machine.startResolver()
+    expect(await enters('alice')).toBe(false)
+    await run(`chmod 644 ${source}`)
+    expect((await cli('refresh')).code).toBe(0)
+    expect([await enters('alice'), await enters('bob')]).toEqual([true, true])
+  })
+
   it('damaged: what one file lost the other gives back', async () => {
     await run(`chmod 000 ${source}`)
     await machine.stopResolver()
