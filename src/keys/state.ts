@@ -81,9 +81,12 @@ export type KeysFile = {
 }
 
 function encode(people: readonly SavedCredentials[], origin: string): Buffer {
+  // Of what is known, the file has these alone: moments of one run say nothing to the next.
   const saved = people.map(({ id, fetchedAt, credentials, isUnsure }) => ({
-    ...{ id, fetchedAt, credentials },
-    ...(isUnsure === true ? { isUnsure } : {}),
+    id,
+    fetchedAt,
+    credentials,
+    isUnsure,
   }))
   return Buffer.from(JSON.stringify({ version: 1, origin, people: saved }))
 }

@@ -1,4 +1,4 @@
-// directory.json and keys.json: which of two grants more, so that a stale one is not left on disk.
+// directory.json: which of two grants more, so that a stale one is not left on disk.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,8 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { indexDirectory } from '../../src/directory/lookup.ts'
 import { finish, type Steps } from '../../src/directory/steps.ts'
-import type { Directory, Pins, SourceDirectory, SourceKey } from '../../src/directory/types.ts'
-import { createKeysFile, peopleOf, savesMore } from '../../src/keys/state.ts'
+import type { Directory, Pins, SourceDirectory } from '../../src/directory/types.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import { salvageDirectory } from '../../src/refresh/salvage.ts'
 import { createStateFile, saysMore, stateSteps } from '../../src/refresh/state.ts'
@@ -36,41 +35,7 @@ describe('saysMore', () => {
   })
 })
 
-describe('savesMore', () => {
-  const nobody = Buffer.from(JSON.stringify({ version: 1, people: [] }))
-  const keys = (ids: readonly string[], mfa?: boolean, more: Partial<SourceKey> = {}): Buffer =>
-    Buffer.from(
-      JSON.stringify({
-        version: 1,
-        people: [
-          {
-            id: 'AIDAalice',
-            fetchedAt: 1,
-            credentials: {
-              ...(mfa === undefined ? {} : { mfa }),
-              keys: ids.map((id) => ({ id, origin: 'iam', body: `ssh-ed25519 ${id}`, ...more })),
-            },
-          },
-        ],
-      }),
-    )
-  it.each([
-    ['the same', keys(['a']), keys(['a']), false],
-    ['a key that is gone', keys(['a', 'b']), keys(['a']), true],
-    ['a key that came', keys(['a']), keys(['a', 'b']), false],
-    ['an MFA device that is gone', keys(['a'], true), keys(['a'], false), true],
-    ['a key that is inactive now', keys(['a']), keys(['a'], undefined, { inactive: true }), true],
-    ['a damaged file', keys(['a', 'b']).subarray(0, 60), keys(['a']), false],
-    ['a person who came with a key', nobody, keys(['a']), false],
-    ['a person whose first reading had no key', nobody, keys([]), true],
-    ['one whose first key is inactive', nobody, keys(['a'], true, { inactive: true }), true],
-    ['one who had no key before', keys([]), keys([]), false],
-  ])('of %s', (_what, onDisk, wanted, expected) => {
-    expect(savesMore(onDisk, wanted)).toBe(expected)
-  })
-})
-
-describe('state files', () => {
+describe('directory.json', () => {
   const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
   afterAll(() => {
     rmSync(folder, { recursive: true })
@@ -81,73 +46,23 @@ describe('state files', () => {
     work: <T>(steps: Steps<T>) => Promise.resolve(finish(steps)),
   }
   const stateOf = (origin: string) => createStateFile(folder, origin, deps)
-  const keysOf = (origin: string) => createKeysFile(folder, origin, deps)
   const pins = { uids: { AIDAalice: 1_900_000_001 }, gids: {} }
-  const key: SourceKey = { id: 'APKA1', origin: 'iam', body: 'ssh-ed25519 AAAA' }
-  const off: SourceKey = { ...key, id: 'APKA2', inactive: true }
-  const people = [
-    { id: alice.id, fetchedAt: 5, credentials: { keys: [key, off], mfa: true } },
-    { id: bob.id, fetchedAt: 5, credentials: { keys: [] }, isUnsure: true as const },
-  ]
 
-  it('come back as they were saved, and by another source the given ids alone', async () => {
+  it('comes back as it was saved, and by another source the given ids alone', async () => {
     const reason = { code: 'source_denied', message: 'm', hint: 'h' }
     const unreadOverrides = { reason, keptIds: [alice.id], unknownIds: [bob.id] }
     const saved = { readAt: 7, pins, source: { ...aSource([alice, bob]), unreadOverrides } }
     await stateOf('iam').save(saved)
-    await keysOf('iam').save(() => people)
     expect(await stateOf('iam').load()).toEqual({ pins, saved })
-    expect(await keysOf('iam').load()).toEqual(people)
     expect(await stateOf('file /a').load()).toEqual({ pins, saved: undefined })
-    expect(await keysOf('file /a').load()).toEqual([])
   })
 
-  it.each(['directory.json', 'keys.json'])('set a damaged %s aside', async (name) => {
-    const path = join(folder, name)
+  it('is set aside where it is damaged', async () => {
+    const path = join(folder, 'directory.json')
     writeFileSync(path, '{"version":1,"read')
-    const load = name === 'keys.json' ? keysOf('iam').load() : stateOf('iam').load()
-    await expect(load).rejects.toMatchObject({ code: 'format_state' })
+    await expect(stateOf('iam').load()).rejects.toMatchObject({ code: 'format_state' })
     expect(readFileSync(`${path}.damaged`, 'utf8')).toBe('{"version":1,"read')
     expect(existsSync(path)).toBe(false)
-  })
-})
-
-describe('peopleOf', () => {
-  it('gives each person their keys once, no younger than the file', () => {
-    const owner = { name: 'alice', id: 'AIDAalice', arn: 'arn' }
-    const keyOf = (id: string, until: number) => ({ until, line: `t b${id} c`, id, owner })
-    const known = [
-      { account: 'alice', uid: 1, kind: 0, keys: [keyOf('APKA1', 150), keyOf('tag:x', 150)] },
-      { account: 'ec2-user', uid: 2, kind: 1, keys: [keyOf('APKA1', 150)] },
-    ]
-    const credentials = {
-      keys: [
-        { id: 'APKA1', origin: 'iam', body: 't bAPKA1' },
-        { id: 'tag:x', origin: 'tag', body: 't btag:x' },
-      ],
-    }
-    const noOne = () => undefined
-    expect(peopleOf(known, { offlineMs: 100, notAfter: 1_000 }, noOne)).toEqual([
-      { id: 'AIDAalice', fetchedAt: 50, credentials },
-    ])
-    expect(peopleOf(known, { offlineMs: 10, notAfter: 60 }, noOne)).toMatchObject([
-      { fetchedAt: 60 },
-    ])
-  })
-
-  it('gives people who may not enter no key, whose uid tells who they are', () => {
-    const known = [
-      { account: 'alice', uid: 1, kind: 0, keys: [] },
-      { account: 'gone', uid: 3, kind: 0, keys: [] },
-      { account: 'ec2-user', uid: 2, kind: 1, keys: [] },
-    ]
-    const ids = new Map([
-      [1, 'AIDAalice'],
-      [2, 'AIDAother'],
-    ])
-    expect(peopleOf(known, { offlineMs: 100, notAfter: 1_000 }, (uid) => ids.get(uid))).toEqual([
-      { id: 'AIDAalice', fetchedAt: 1_000, credentials: { keys: [] }, isUnsure: true },
-    ])
   })
 })
 
