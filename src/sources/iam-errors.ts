@@ -132,6 +132,15 @@ export function unknownUser(name: string, cause: unknown): SourceError {
   })
 }
 
+/** A name that may have been given to another user while something was read by it. */
+export function otherName(name: string): SourceError {
+  return new SourceError(
+    'source_unknown_user',
+    `reading the tags of ${name}: afterwards the user was gone, or had another name`,
+    { hint: 'the next refresh reads them again' },
+  )
+}
+
 /** A group of the configuration that IAM does not have. */
 export function unknownGroup(group: string, cause: unknown): SourceError {
   return new SourceError('source_unknown_group', `reading group ${group}: IAM has no such group`, {

@@ -22,7 +22,7 @@ import {
   readTags,
   type KeyBodies,
 } from './iam-credentials.ts'
-import { isNoSuchEntity, toSourceError, unknownGroup } from './iam-errors.ts'
+import { isNoSuchEntity, otherName, toSourceError, unknownGroup } from './iam-errors.ts'
 import { pagesOf } from './pages.ts'
 import { isOfOne, unreadGroup } from './unread.ts'
 import type { Source } from './source.ts'
@@ -30,7 +30,7 @@ import type { Source } from './source.ts'
 export type IamSourceOptions = IamClientOptions & {
   /** Read keys from tags when somebody knocks: one ListUserTags more. */
   readonly keyTags: boolean
-  /** Read every user's tags at each refresh for overrides: one ListUserTags a user. */
+  /** Read every user's tags at each refresh for overrides: one ListUserTags a user, the groups twice. */
   readonly userTags: boolean
   /** Ask for MFA devices when somebody knocks: one ListMFADevices more. */
   readonly mfa: boolean
@@ -177,14 +177,19 @@ function unreadOverrides(
   return { unreadOverrides: { keptIds: [], unknownIds, ...reason } }
 }
 
-/** The directory with everyone's overrides: one person's that fail are in `unreadOverrides`. */
+/**
+ * The directory with everyone's overrides: one person's that fail are in `unreadOverrides`. Tags come by
+ * name, uids are by UserId and kept for good: tags count of names that are still the same UserId's after
+ * they were read, for which the groups are read once more.
+ */
 async function readOverrides(
   client: IAMClient,
-  directory: SourceDirectory,
+  groups: readonly string[],
   signal: AbortSignal,
 ): Promise<SourceDirectory> {
+  const directory = await readGroups(client, groups, signal)
   const errors = new Map<string, SourceError>()
-  const users = await mapLimited(directory.users, async (user): Promise<SourceUser> => {
+  const tagged = await mapLimited(directory.users, async (user): Promise<SourceUser> => {
     try {
       return { ...user, overrides: overridesFromTags(await readTags(client, user, signal)) }
     } catch (error) {
@@ -192,6 +197,13 @@ async function readOverrides(
       errors.set(user.id, error)
       return user
     }
+  })
+  const again = await readGroups(client, groups, signal)
+  const names = new Map(again.users.map(({ id, name }) => [id, name]))
+  const users = tagged.map((user, index): SourceUser => {
+    if (errors.has(user.id) || names.get(user.id) === user.name) return user
+    errors.set(user.id, otherName(user.name))
+    return directory.users[index] ?? user
   })
   return { ...directory, users, ...unreadOverrides(users, errors) }
 }
@@ -209,10 +221,8 @@ export function createIamSource(options: IamSourceOptions): Source {
       client.destroy()
       return Promise.resolve()
     },
-    fetchDirectory: async ({ groups }, signal) => {
-      const directory = await readGroups(client, groups, signal)
-      return options.userTags ? readOverrides(client, directory, signal) : directory
-    },
+    fetchDirectory: ({ groups }, signal) =>
+      (options.userTags ? readOverrides : readGroups)(client, groups, signal),
     identify: (user, signal) => identify(client, user, signal),
     fetchCredentials: (user, signal) =>
       readCredentials(client, user, {

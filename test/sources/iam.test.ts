@@ -65,7 +65,7 @@ describe('calls', () => {
     if (alice === undefined) throw new Error('no alice')
     expect((await full.fetchCredentials(alice, signal)).mfa).toBe(true)
     expect(server.calls()).toEqual({
-      GetGroup: 1,
+      GetGroup: 2,
       ListUserTags: 1,
       ListSSHPublicKeys: 1,
       ListMFADevices: 1,
@@ -115,6 +115,34 @@ describe('overrides', () => {
 
   it('of a user who is gone amid the read are no outage', async () => {
     server.setFault('ListUserTags carol', 'gone')
+    const { users, unreadOverrides } = await read(tagged, 'developers')
+    expect(unreadOverrides).toEqual({ keptIds: [], unknownIds: ids(users, 'carol') })
+  })
+
+  it('are not taken of names that went to others amid the read', async () => {
+    server.atNext('ListUserTags', () => {
+      server.renameUser('bob', 'robert')
+      server.renameUser('carol', 'bob')
+      server.renameUser('robert', 'carol')
+    })
+    const amid = await read(tagged, 'developers')
+    expect(amid.users.filter(({ overrides }) => overrides?.uid !== undefined)).toEqual([])
+    expect(amid.unreadOverrides).toEqual({
+      keptIds: [],
+      unknownIds: ids(amid.users, 'bob', 'carol'),
+    })
+    const after = await read(tagged, 'developers')
+    expect(after.users.find(({ id }) => id === ids(amid.users, 'bob')[0])).toMatchObject({
+      name: 'carol',
+      overrides: { uid: 1_900_000_000 },
+    })
+    expect(after.unreadOverrides).toBeUndefined()
+  })
+
+  it('are not taken of a user who is no member any more after they were read', async () => {
+    server.atNext('ListUserTags', () => {
+      server.removeFromGroup('carol', 'developers')
+    })
     const { users, unreadOverrides } = await read(tagged, 'developers')
     expect(unreadOverrides).toEqual({ keptIds: [], unknownIds: ids(users, 'carol') })
   })

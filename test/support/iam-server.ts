@@ -80,6 +80,8 @@ export type IamServer = {
   readonly setMfa: (user: string, mfa: boolean) => void
   /** A fault for one action ("GetGroup"), of one name ("GetGroup dba"), or "*"; undefined heals. */
   readonly setFault: (action: string, fault?: Fault) => void
+  /** Runs `change` once, when the next call of the action arrives, before it is answered. */
+  readonly atNext: (action: string, change: () => void) => void
   /** Calls per action since the last reset. */
   readonly calls: () => Readonly<Record<string, number>>
   readonly resetCalls: () => void
@@ -185,6 +187,7 @@ export async function startIamServer(port = 0): Promise<IamServer> {
   const users = new Map<string, User>()
   const groups = new Map<string, Group>()
   const fault = new Map<string, Fault>()
+  const changes = new Map<string, () => void>()
   const calls: Record<string, number> = {}
   let pageSize = 100
   let serial = 0
@@ -308,6 +311,9 @@ export async function startIamServer(port = 0): Promise<IamServer> {
     const query = new URLSearchParams(body)
     const action = query.get('Action') ?? ''
     calls[action] = (calls[action] ?? 0) + 1
+    const change = changes.get(action)
+    changes.delete(action)
+    change?.()
     lastAuthorization = authorization ?? ''
     const name = query.get('GroupName') ?? query.get('UserName') ?? ''
     const kind = fault.get(`${action} ${name}`) ?? fault.get(action) ?? fault.get('*')
@@ -403,6 +409,9 @@ export async function startIamServer(port = 0): Promise<IamServer> {
     setFault: (action, kind) => {
       if (kind === undefined) fault.delete(action)
       else fault.set(action, kind)
+    },
+    atNext: (action, change) => {
+      changes.set(action, change)
     },
     calls: () => ({ ...calls }),
     resetCalls: () => {
