@@ -65,6 +65,8 @@ function checkCurve(
   return undefined
 }
 
+const noApplication = 'the application is empty'
+
 /** Why the fields are not a sound key of `type`; undefined when they are. */
 function flawOf(type: string, fields: readonly Buffer[], minRsaBits: number): string | undefined {
   const [, first, second, third] = fields
@@ -85,12 +87,13 @@ function flawOf(type: string, fields: readonly Buffer[], minRsaBits: number): st
     case 'sk-ssh-ed25519@openssh.com':
       return (
         count(3) ??
-        (first?.length === 32 && second?.length !== 0 ? undefined : 'the point is malformed')
+        (second?.length === 0 ? noApplication : undefined) ??
+        (first?.length === 32 ? undefined : 'the point is malformed')
       )
     case 'sk-ecdsa-sha2-nistp256@openssh.com':
       return (
         count(4) ??
-        (third?.length === 0 ? 'the application is empty' : checkCurve(type, first, second))
+        (third?.length === 0 ? noApplication : checkCurve(type, first, second))
       )
     default:
       return count(3) ?? checkCurve(type, first, second)

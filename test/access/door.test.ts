@@ -19,7 +19,7 @@ import {
 } from '../support/access.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
 import { fromAfar } from '../support/audit.ts'
-import { aUser, keysConfig } from '../support/builders.ts'
+import { aUser, blobOf, keysConfig } from '../support/builders.ts'
 
 const [aCertificate = []] = readFileSync(
   join(import.meta.dirname, '../vectors/certificates.tsv'),
@@ -90,12 +90,7 @@ type Sharer = {
 
 /** A sound key of the source for each number. */
 function aSourceBlob(number: number): string {
-  const fields = ['ssh-ed25519', `key ${number}`.padEnd(32, '.')].map((text) => {
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(text.length)
-    return Buffer.concat([length, Buffer.from(text)])
-  })
-  return Buffer.concat(fields).toString('base64')
+  return blobOf('ssh-ed25519', `key ${number}`.padEnd(32, '.'))
 }
 
 function aSourceKey(number: number): SourceKey {

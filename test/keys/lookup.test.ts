@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type {
   Identity,
@@ -10,7 +9,7 @@ import type {
   SourceKey,
   UnreadPart,
 } from '../../src/directory/types.ts'
-import { fingerprintOf, toAuthorizedKey } from '../../src/keys/authorized-key.ts'
+import { fingerprintOf } from '../../src/keys/authorized-key.ts'
 import { SourceError } from '../../src/errors.ts'
 import { createKeyLookup } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
@@ -41,88 +40,6 @@ function makeKey(
   return { body: readFileSync(`${path}.pub`, 'utf8'), fingerprint }
 }
 const ed25519 = makeKey('ed25519', '256')
-const check = (body: string, more: Partial<typeof keysConfig> = {}, uploadedAt = 0, now = 0) =>
-  toAuthorizedKey({ id: 'APKA1', origin: 'iam', body, uploadedAt }, alice, {
-    keys: { ...keysConfig, ...more },
-    now,
-  })
-
-describe('toAuthorizedKey', () => {
-  it('gives no line for an inactive key, sound or not, and says its type', () => {
-    const switchedOff = (body: string) =>
-      toAuthorizedKey({ id: 'APKA1', origin: 'iam', body, inactive: true }, alice, {
-        keys: keysConfig,
-        now: 0,
-      })
-    const told = { ok: false, id: 'APKA1', reason: 'inactive' }
-    expect(switchedOff(`ssh-rsa ${'A'.repeat(64)}`)).toEqual({ ...told, type: 'ssh-rsa' })
-    expect(switchedOff('no key')).toEqual({ ...told, type: '' })
-  })
-
-  it.each([
-    ['ed25519', '256'],
-    ['ecdsa', '256'],
-    ['ecdsa', '384'],
-    ['ecdsa', '521'],
-    ['rsa', '2048'],
-  ])('takes %s of %s bits, with the fingerprint of ssh-keygen', (type, bits) => {
-    const key = type === 'ed25519' ? ed25519 : makeKey(type, bits)
-    const result = check(key.body)
-    expect(result).toMatchObject({ ok: true, key: { fingerprint: key.fingerprint } })
-    expect(result.ok && result.key.line.endsWith(' iamlogin:alice:APKA1')).toBe(true)
-  })
-
-  it('takes FIDO keys', () => {
-    const string = (bytes: Buffer): Buffer => {
-      const length = Buffer.alloc(4)
-      length.writeUInt32BE(bytes.length)
-      return Buffer.concat([length, bytes])
-    }
-    const type = 'sk-ssh-ed25519@openssh.com'
-    const blob = Buffer.concat(
-      [Buffer.from(type), Buffer.alloc(32, 7), Buffer.from('ssh:')].map(string),
-    )
-    expect(check(`${type} ${blob.toString('base64')}`)).toMatchObject({ ok: true })
-  })
-
-  it.each([
-    ['options', `command="id" ${ed25519.body}`, 'one line'],
-    ['two lines', `${ed25519.body}${ed25519.body}`, 'one line'],
-    ['another type than it claims', ed25519.body.replace('ssh-ed25519', 'ssh-rsa'), 'another type'],
-    ['a type that is not allowed', `ssh-dss ${ed25519.body.split(' ')[1] ?? ''}`, 'keys.types'],
-    ['half a blob', `ssh-ed25519 ${(ed25519.body.split(' ')[1] ?? '').slice(0, 40)}`, 'malformed'],
-  ])('refuses %s', (_what, body, reason) => {
-    const result = check(body)
-    expect(result.ok).toBe(false)
-    expect(result.ok ? '' : result.reason).toContain(reason)
-  })
-
-  it('refuses short RSA keys and old keys', () => {
-    expect(check(makeKey('rsa', '1024').body)).toMatchObject({
-      ok: false,
-      reason: expect.stringContaining('1024 bits') as string,
-    })
-    expect(check(ed25519.body, { maxAgeMs: 1000 }, 1, 1001)).toMatchObject({ ok: true })
-    expect(check(ed25519.body, { maxAgeMs: 1000 }, 1, 1002)).toMatchObject({ ok: false })
-  })
-
-  it('gives one line and nothing else, whatever the source holds', () => {
-    fc.assert(
-      fc.property(
-        fc.oneof(
-          fc.string(),
-          fc.string().map((text) => `${ed25519.body.trim()} ${text}`),
-        ),
-        (body) => {
-          const result = check(body)
-          if (result.ok)
-            expect(result.key.line).toMatch(/^ssh-ed25519 [A-Za-z0-9+/=]+ iamlogin:alice:APKA1$/)
-        },
-      ),
-    )
-  })
-})
-
 const credentials: SourceCredentials = {
   keys: [{ id: 'APKA1', origin: 'iam', body: ed25519.body }],
 }

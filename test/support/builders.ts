@@ -21,14 +21,21 @@ export function aUser(fields: Partial<SourceUser> & { readonly name: string }): 
   }
 }
 
+/** A key blob of these fields, each a `string` of RFC 4251 5, in base64. */
+export function blobOf(...fields: readonly (string | Buffer)[]): string {
+  const strings = fields.map((field) => {
+    const bytes = Buffer.from(field)
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(bytes.length)
+    return Buffer.concat([length, bytes])
+  })
+  return Buffer.concat(strings).toString('base64')
+}
+
 /** A sound key of the source, another one for each id. */
 export function aKey(id: string): SourceKey {
-  const fields = ['ssh-ed25519', id.padEnd(32, '.')].map((text) => {
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(text.length)
-    return Buffer.concat([length, Buffer.from(text)])
-  })
-  return { id, origin: 'iam', body: `ssh-ed25519 ${Buffer.concat(fields).toString('base64')}` }
+  const body = `ssh-ed25519 ${blobOf('ssh-ed25519', id.padEnd(32, '.'))}`
+  return { id, origin: 'iam', body }
 }
 
 /** Users who are all in the group developers, and groups with members by name. */
