@@ -1,5 +1,5 @@
 // npm run test:mutation: mutates rooms of src/ and says which changes their unit tests would not notice.
-//   node scripts/mutation.ts            the rooms of MUTATION_ROOMS (directory,access), whole
+//   node scripts/mutation.ts            the rooms of MUTATION_ROOMS, by default those with a bar, whole
 //   node scripts/mutation.ts FILE...    these files of src/
 //   node scripts/mutation.ts --slice    what each npm test runs
 // Ends 1 where a bar of scripts/mutation/plan.ts is missed.
@@ -7,7 +7,14 @@ import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { table } from '../src/cli/print.ts'
-import { partsOf, reportFile, sliceParts, testsVariable, type Part } from './mutation/plan.ts'
+import {
+  partsOf,
+  reportFile,
+  roomBars,
+  sliceParts,
+  testsVariable,
+  type Part,
+} from './mutation/plan.ts'
 import {
   isMissed,
   scores,
@@ -46,7 +53,8 @@ const { values, positionals } = parseArgs({
   options: { slice: { type: 'boolean', default: false } },
 })
 const isWhole = !values.slice && positionals.length === 0
-const rooms = isWhole ? (process.env['MUTATION_ROOMS'] ?? 'directory,access').split(',') : []
+const wantedRooms = process.env['MUTATION_ROOMS']?.split(',') ?? Object.keys(roomBars)
+const rooms = isWhole ? wantedRooms : []
 const named = isWhole ? rooms.flatMap((room) => globSync(`src/${room}/**/*.ts`)) : positionals
 const parts = values.slice ? sliceParts() : partsOf(named.toSorted())
 
