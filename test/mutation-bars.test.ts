@@ -53,7 +53,7 @@ describe('the scores of the mutants', () => {
     expect(missedOf(files, ['directory'])).toEqual([])
     const worse = { ...files, [diff]: aFile({ Killed: 13, Survived: 7 }) }
     expect(missedOf(worse, ['directory'])).toEqual(['src/directory'])
-    expect(missedOf({ 'src/keys/lookup.ts': aFile({ Survived: 9 }) }, ['keys'])).toEqual([])
+    expect(missedOf({ 'src/refresh/store.ts': aFile({ Survived: 9 }) }, ['refresh'])).toEqual([])
   })
 
   it('count what has no test as survived, and neither what is left out nor what does not compile', () => {
