@@ -91,10 +91,7 @@ function flawOf(type: string, fields: readonly Buffer[], minRsaBits: number): st
         (first?.length === 32 ? undefined : 'the point is malformed')
       )
     case 'sk-ecdsa-sha2-nistp256@openssh.com':
-      return (
-        count(4) ??
-        (third?.length === 0 ? noApplication : checkCurve(type, first, second))
-      )
+      return count(4) ?? (third?.length === 0 ? noApplication : checkCurve(type, first, second))
     default:
       return count(3) ?? checkCurve(type, first, second)
   }
