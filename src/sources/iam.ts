@@ -7,6 +7,7 @@ import {
   type User,
 } from '@aws-sdk/client-iam'
 import type {
+  Overrides,
   SourceDirectory,
   SourceGroup,
   SourceUser,
@@ -178,9 +179,9 @@ function unreadOverrides(
 }
 
 /**
- * The directory with everyone's overrides: one person's that fail are in `unreadOverrides`. Tags come by
- * name, uids are by UserId and kept for good: tags count of names that are still the same UserId's after
- * they were read, for which the groups are read once more.
+ * The directory with everyone's overrides; a user whose tags cannot be read is in `unreadOverrides`. IAM
+ * gives tags by user name and does not say whose they are, and a uid of a tag is kept for good: after the
+ * tags, the groups are read again, and tags count only where the name still has the same UserId.
  */
 async function readOverrides(
   client: IAMClient,
@@ -189,21 +190,23 @@ async function readOverrides(
 ): Promise<SourceDirectory> {
   const directory = await readGroups(client, groups, signal)
   const errors = new Map<string, SourceError>()
-  const tagged = await mapLimited(directory.users, async (user): Promise<SourceUser> => {
+  const read = await mapLimited(directory.users, async (user): Promise<Overrides | undefined> => {
     try {
-      return { ...user, overrides: overridesFromTags(await readTags(client, user, signal)) }
+      return overridesFromTags(await readTags(client, user, signal))
     } catch (error) {
       if (signal.aborted || !(error instanceof SourceError) || !isOfOne(error)) throw error
       errors.set(user.id, error)
-      return user
+      return undefined
     }
   })
   const again = await readGroups(client, groups, signal)
   const names = new Map(again.users.map(({ id, name }) => [id, name]))
-  const users = tagged.map((user, index): SourceUser => {
-    if (errors.has(user.id) || names.get(user.id) === user.name) return user
+  const users = directory.users.map((user, index): SourceUser => {
+    const overrides = read[index]
+    if (overrides === undefined) return user
+    if (names.get(user.id) === user.name) return { ...user, overrides }
     errors.set(user.id, otherName(user.name))
-    return directory.users[index] ?? user
+    return user
   })
   return { ...directory, users, ...unreadOverrides(users, errors) }
 }
