@@ -1,7 +1,6 @@
 // Which key of a source becomes a line of authorized_keys(5). Keys of ssh-keygen, and blobs spelt field by
 // field as RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4 and OpenSSH's PROTOCOL.u2f say.
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -10,24 +9,14 @@ import type { KeysConfig } from '../../src/config/config.ts'
 import type { SourceKey } from '../../src/directory/types.ts'
 import { fingerprintOf, toAuthorizedKey } from '../../src/keys/authorized-key.ts'
 import { aUser, blobOf, keysConfig } from '../support/builders.ts'
+import { generateKey } from '../support/keygen.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
 afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-function makeKey(
-  type: string,
-  bits: string,
-): { readonly body: string; readonly fingerprint: string } {
-  const path = join(mkdtempSync(join(folder, 'key-')), type)
-  execFileSync('ssh-keygen', ['-q', '-t', type, '-b', bits, '-N', '', '-f', path])
-  const fingerprint =
-    execFileSync('ssh-keygen', ['-lf', `${path}.pub`], { encoding: 'utf8' }).split(' ')[1] ?? ''
-  return { body: readFileSync(`${path}.pub`, 'utf8'), fingerprint }
-}
-
-/** A key whose first field is its own type. */
+/** An authorized_keys line of `type`: its blob begins with the type, then has these fields. */
 const keyOf = (type: string, ...fields: readonly (string | Buffer)[]): string =>
   `${type} ${blobOf(type, ...fields)}`
 const bytes = (length: number, first = 7): Buffer => {
@@ -36,7 +25,7 @@ const bytes = (length: number, first = 7): Buffer => {
   return all
 }
 
-const ed25519 = makeKey('ed25519', '256')
+const ed25519 = generateKey(folder, 'ed25519', '256')
 const check = (body: string, more: Partial<SourceKey> = {}, rules: Partial<KeysConfig> = {}) =>
   toAuthorizedKey({ id: 'APKA1', origin: 'iam', body, ...more }, aUser({ name: 'alice' }), {
     keys: { ...keysConfig, ...rules },
@@ -72,7 +61,7 @@ describe('toAuthorizedKey', () => {
     ['ecdsa', '521'],
     ['rsa', '2048'],
   ])('takes %s of %s bits, with the fingerprint of ssh-keygen', (type, bits) => {
-    const key = makeKey(type, bits)
+    const key = generateKey(folder, type, bits)
     expect(check(key.body)).toMatchObject({ ok: true, key: { fingerprint: key.fingerprint } })
   })
 
@@ -182,7 +171,9 @@ describe('toAuthorizedKey', () => {
     const zero = keyOf('ssh-rsa', exponent, Buffer.alloc(256))
     expect(reasonOf(zero)).toBe('RSA of 0 bits, keys.min_rsa_bits is 2048')
     expect(reasonOf(zero, {}, { minRsaBits: 0 })).toBe('taken')
-    expect(reasonOf(makeKey('rsa', '1024').body, {}, { minRsaBits: 1024 })).toBe('taken')
+    expect(reasonOf(generateKey(folder, 'rsa', '1024').body, {}, { minRsaBits: 1024 })).toBe(
+      'taken',
+    )
   })
 
   it('refuses a key older than keys.max_age, where one is set and the age is known', () => {

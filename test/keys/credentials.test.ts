@@ -1,5 +1,5 @@
-// What was read of one person now, beside what was read before: what changed, what is common, and what the
-// last known gives where a part could not be read.
+// Rules that compare two reads of one user's credentials: which keys changed, which are in both, and which
+// keys of the earlier read stand in for a part that IAM did not answer.
 import { describe, expect, it } from 'vitest'
 import type {
   CredentialPart,

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -22,6 +21,7 @@ import {
   keysConfig,
   type LogLine,
 } from '../support/builders.ts'
+import { generateKey } from '../support/keygen.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
 afterAll(() => {
@@ -29,17 +29,7 @@ afterAll(() => {
 })
 const alice = aUser({ name: 'alice' })
 
-function makeKey(
-  type: string,
-  bits: string,
-): { readonly body: string; readonly fingerprint: string } {
-  const path = join(folder, `${type}${bits}`)
-  execFileSync('ssh-keygen', ['-q', '-t', type, '-b', bits, '-N', '', '-f', path])
-  const fingerprint =
-    execFileSync('ssh-keygen', ['-lf', `${path}.pub`], { encoding: 'utf8' }).split(' ')[1] ?? ''
-  return { body: readFileSync(`${path}.pub`, 'utf8'), fingerprint }
-}
-const ed25519 = makeKey('ed25519', '256')
+const ed25519 = generateKey(folder, 'ed25519', '256')
 const credentials: SourceCredentials = {
   keys: [{ id: 'APKA1', origin: 'iam', body: ed25519.body }],
 }

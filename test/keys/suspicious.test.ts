@@ -1,4 +1,4 @@
-// How many people may lose all their keys at once before nobody believes it.
+// The number of users who lose all their keys at once from which the key lookup doubts the source.
 import { describe, expect, it } from 'vitest'
 import { isMassLoss } from '../../src/keys/suspicious.ts'
 

@@ -126,7 +126,8 @@ describe('a key that is made inactive', () => {
       // What could not be written anew was made unreadable: it says nothing, and opens nothing.
       expect(await answer()).toBe(isHealed ? 'none' : 'cannot say')
       await start()
-      // Whose keys are lost is refused until the source is asked: 'cannot say' would open cron and su.
+      // The resolver refuses users whose keys it lost until IAM answers: by 'cannot say', PAM would let
+      // them in through cron and su.
       expect(await answer()).toBe('none')
     })
 })
