@@ -67,6 +67,8 @@ export function asLocal({ users, groups }: People): People {
       name: name(user.name),
       uid: user.uid - away,
       gid: user.gid - away,
+      // A home of their own: ours would lose theirs to them.
+      dir: `${user.dir.slice(0, user.dir.lastIndexOf('/') + 1)}${name(user.name)}`,
     })),
     groups: groups.map((group) => ({
       name: name(group.name),
