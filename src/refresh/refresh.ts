@@ -12,6 +12,7 @@ import type {
   Directory,
   DirectoryRules,
   HostAccounts,
+  Notice,
   Pins,
   SourceDirectory,
   UnreadGroup,
@@ -106,10 +107,24 @@ export type RefreshDeps = {
 const readTimeoutMs = 120_000
 const longestBackOffMs = 300_000
 const confirmAfterMs = 30_000
+const loggedNotices = 20
 
 /** Whether a read that asked for `before` tells enough to apply rules that ask for `groups`. */
 function isAnswered(groups: readonly string[], before: readonly string[]): boolean {
   return groups.every((group) => before.includes(group))
+}
+
+/**
+ * Logs what was no notice before, one line each; of many at once only the first, and how many more: a
+ * resolver waits for whoever reads its log.
+ */
+function logNotices(log: Log, notices: readonly Notice[], before: readonly Notice[] = []): void {
+  const told = new Set(before.map(({ reason }) => reason))
+  const news = notices.filter(({ reason }) => !told.has(reason))
+  for (const { kind, name, code, reason } of news.slice(0, loggedNotices))
+    log.warn({ code, [kind]: name }, `${kind} ${name}: ${reason}`)
+  const more = news.length - loggedNotices
+  if (more > 0) log.warn({ count: more }, `${more} more notices: iamlogin status lists them all`)
 }
 
 /** A loss that was not believed at once, and when it was first seen, by the monotonic clock. */
@@ -157,9 +172,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
     const directory = await deps.work(buildSteps({ source: fetched, rules, local, pins: given }))
     const index = await deps.work(indexSteps(directory))
     pins = directory.pins
-    const told = new Set(store.current()?.directory.notices.map(({ reason }) => reason))
-    for (const { kind, name, code, reason } of directory.notices)
-      if (!told.has(reason)) log.warn({ code, [kind]: name }, `${kind} ${name}: ${reason}`)
+    logNotices(log, directory.notices, store.current()?.directory.notices)
     return { directory, index, source: fetched, rules, local, readAt }
   }
 

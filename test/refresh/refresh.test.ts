@@ -536,6 +536,28 @@ describe('what is logged of a failing source', () => {
   })
 })
 
+describe('what is logged of notices', () => {
+  it('is a line each, of many at once the first twenty and how many more', async () => {
+    const { refresher, state, lines } = aResolver(aSource(everyone))
+    await refresher.readNow()
+    const homesOf = (users: readonly SourceUser[]) =>
+      new Map(users.map(({ name }) => [`/home/${name}`, `local-${name}`]))
+    state.local = { ...noLocal, homes: homesOf(everyone.slice(0, 2)) }
+    await refresher.localChanged()
+    expect(lines.map(({ fields }) => fields['user'])).toEqual(['user0', 'user1'])
+    lines.splice(0)
+    const many = Array.from({ length: 60 }, (_, index) => aUser({ name: `user${index}` }))
+    state.directory = aSource(many)
+    state.local = { ...noLocal, homes: homesOf(many) }
+    await refresher.readNow()
+    expect(lines).toHaveLength(21)
+    expect(lines.at(-1)?.message).toBe('38 more notices: iamlogin status lists them all')
+    lines.splice(0)
+    await refresher.readNow()
+    expect(lines).toEqual([])
+  })
+})
+
 describe('overrides that cannot be read', () => {
   const uid = 1_900_000_000
   const alice = aUser({ name: 'alice', overrides: { uid } })
