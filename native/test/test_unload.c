@@ -108,7 +108,7 @@ static long mapped_pages(void)
 
 enum { TIMES = 512 };
 
-/* How many pages the process has more after so many loads and unloads, with a lookup or without. */
+/* By how many pages the process grows in TIMES loads and unloads, with a lookup in each or without. */
 static long growth(bool looks_up)
 {
         long before = mapped_pages();
@@ -122,12 +122,12 @@ static long growth(bool looks_up)
 }
 
 /*
- * The table of local accounts is anonymous memory, which no name in the list of mappings tells. The
- * sanitizer keeps something of each load, how much depends on its version: what a lookup adds counts.
+ * The table of local accounts is anonymous memory, so /proc/self/maps has no name for it. The sanitizer
+ * also keeps memory at each load, more or less by its version: the test counts what the lookups add.
  */
 static void unmaps_the_local_table_when_it_is_unloaded(void)
 {
-        (void) growth(true); /* what libc and the sanitizer keep of the first times is theirs */
+        (void) growth(true); /* what libc and the sanitizer allocate once */
         long without = growth(false);
 
         CHECK(growth(true) < without + TIMES); /* a table is a page at least */

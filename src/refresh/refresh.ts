@@ -107,6 +107,7 @@ export type RefreshDeps = {
 const readTimeoutMs = 120_000
 const longestBackOffMs = 300_000
 const confirmAfterMs = 30_000
+/** Lines of notices that one directory may add to the log; `status` has all. */
 const loggedNotices = 20
 
 /** Whether a read that asked for `before` tells enough to apply rules that ask for `groups`. */
@@ -115,8 +116,9 @@ function isAnswered(groups: readonly string[], before: readonly string[]): boole
 }
 
 /**
- * Logs what was no notice before, one line each; of many at once only the first, and how many more: a
- * resolver waits for whoever reads its log.
+ * Logs each notice that is not among those of `before`, but at most `loggedNotices` of them, then one line
+ * with the count of the others: pino writes synchronously, so the resolver answers no request while a slow
+ * reader leaves the pipe of the log full.
  */
 function logNotices(log: Log, notices: readonly Notice[], before: readonly Notice[] = []): void {
   const told = new Set(before.map(({ reason }) => reason))

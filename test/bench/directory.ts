@@ -1,4 +1,5 @@
 // One directory in the form that each contender reads. Pure.
+import { homeFolder } from '../../src/directory/home.ts'
 
 export type User = {
   readonly name: string
@@ -67,8 +68,8 @@ export function asLocal({ users, groups }: People): People {
       name: name(user.name),
       uid: user.uid - away,
       gid: user.gid - away,
-      // A home of their own: ours would lose theirs to them.
-      dir: `${user.dir.slice(0, user.dir.lastIndexOf('/') + 1)}${name(user.name)}`,
+      // The module gives no IAM user the home of a local user.
+      dir: `${homeFolder(user.dir)}/${name(user.name)}`,
     })),
     groups: groups.map((group) => ({
       name: name(group.name),

@@ -537,7 +537,7 @@ describe('what is logged of a failing source', () => {
 })
 
 describe('what is logged of notices', () => {
-  it('is a line each, of many at once the first twenty and how many more', async () => {
+  it('is one line per new notice, at most twenty at once, then a line with the count of the others', async () => {
     const { refresher, state, lines } = aResolver(aSource(everyone))
     await refresher.readNow()
     const homesOf = (users: readonly SourceUser[]) =>
