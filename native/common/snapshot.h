@@ -29,8 +29,9 @@
  * Slot      u32 hash, u32 offset of the record; offset 0: empty. Linear probing.
  *           hash of a name: the sum of its bytes; of an id: the sum of its four bytes.
  * Record    u32 sum of what follows up to the padding, u32 length of the payload, payload, padding
- *   passwd  payload: passwd as in protocol.h, u32[] gids (the primary one first), str IAM UserId,
- *           str ARN
+ *   passwd  payload: passwd as in protocol.h, u32[] gids (the primary one first), and of the IAM user:
+ *           str UserId, str ARN, str name, i64 CreateDate in ms since the epoch; in the file
+ *           of an older resolver the payload ends after the ARN
  *   group   payload: group as in protocol.h
  *   stranger payload: str name, u32 0: local and reserved names, which are never ours
  * Sum       XXH32 of the bytes, seed 0x69616d6c; https://github.com/Cyan4973/xxHash
@@ -68,7 +69,7 @@
 #define SNAPSHOT_PASSWD_MAX                                                                                  \
         (SNAPSHOT_STR(IAMLOGIN_NAME_MAX) + 8u + SNAPSHOT_STR(IAMLOGIN_GECOS_MAX) +                           \
          SNAPSHOT_STR(IAMLOGIN_DIR_MAX) + SNAPSHOT_STR(IAMLOGIN_SHELL_MAX) + 4u + 4u * IAMLOGIN_GIDS_MAX +   \
-         2u * SNAPSHOT_STR(UINT16_MAX))
+         3u * SNAPSHOT_STR(UINT16_MAX) + 8u)
 #define SNAPSHOT_GROUP_MAX                                                                                   \
         (SNAPSHOT_STR(IAMLOGIN_NAME_MAX) + 8u + SNAPSHOT_STR(IAMLOGIN_NAME_MAX) * IAMLOGIN_MEMBERS_MAX)
 #define SNAPSHOT_STRANGER_MAX (SNAPSHOT_STR(IAMLOGIN_NAME_MAX) + 4u)

@@ -3,17 +3,12 @@
 import { linuxName } from '../directory/username.ts'
 import type { DirectoryRules, SourceGroup, SourceUser } from '../directory/types.ts'
 import { sudoGroupId, sudoGroupName } from '../directory/build.ts'
-import type { SnapshotContent, SnapshotPerson } from '../snapshot/decode.ts'
+import type { SnapshotContent } from '../snapshot/decode.ts'
+import type { UserRecord } from '../snapshot/view.ts'
 import type { SavedDirectory } from './state.ts'
 
-/** The name in the source is the last part of an ARN; IAM User Guide, "IAM identifiers". */
-function nameOf({ arn, passwd }: SnapshotPerson): string {
-  const name = arn.slice(arn.lastIndexOf('/') + 1)
-  return name === '' ? passwd.name : name
-}
-
 /** What stood for `%u` in a home that is not named after the person; undefined where none did. */
-function wordOf({ passwd }: SnapshotPerson, { home }: DirectoryRules): string | undefined {
+function wordOf({ passwd }: UserRecord, { home }: DirectoryRules): string | undefined {
   const [before = '', after = '', ...more] = home.split('%u')
   const { dir, name } = passwd
   if (more.length > 0 || !dir.startsWith(before) || !dir.endsWith(after)) return undefined
@@ -21,25 +16,27 @@ function wordOf({ passwd }: SnapshotPerson, { home }: DirectoryRules): string | 
   return word === name || word === '' || word.includes('/') ? undefined : word
 }
 
-/** What differs from the rules' result was the source's choice. */
-function userOf(person: SnapshotPerson, age: number, rules: DirectoryRules): SourceUser {
-  const { passwd, id, arn } = person
-  const name = nameOf(person)
+/**
+ * What differs from the rules' result was the source's choice.
+ * @param age stands for a date that the record does not tell
+ */
+function userOf(person: UserRecord, age: number, rules: DirectoryRules): SourceUser {
+  const { passwd, user } = person
   const overrides = {
-    ...(passwd.gecos === name ? {} : { gecos: passwd.gecos }),
+    ...(passwd.gecos === user.name ? {} : { gecos: passwd.gecos }),
     ...(passwd.shell === rules.shell ? {} : { shell: passwd.shell }),
   }
-  const user = { id, name, arn, createdAt: age }
-  return Object.keys(overrides).length === 0 ? user : { ...user, overrides }
+  const dated = { ...user, createdAt: user.createdAt === 0 ? age : user.createdAt }
+  return Object.keys(overrides).length === 0 ? dated : { ...dated, overrides }
 }
 
 /**
- * The directory that a directory.db was made of, as far as it tells: ages are the order of its
- * records, of groups it has those that exist as Linux groups. People whom the rules let in through
- * another one are not let in by this.
+ * The directory that a directory.db was made of, as far as it tells: of people without a date the ages
+ * are the order of the records, of groups it has those that exist as Linux groups. People whom the rules
+ * let in through another one are not let in by this.
  */
 export function salvageDirectory(content: SnapshotContent, rules: DirectoryRules): SavedDirectory {
-  const ids = new Map(content.people.map(({ passwd, id }) => [passwd.name, id]))
+  const ids = new Map(content.people.map(({ passwd, user }) => [passwd.name, user.id]))
   const gids = new Map(content.groups.map((group) => [group.name, group]))
   const wanted = new Set([...rules.groups, ...rules.sudoGroups].filter((name) => name !== '*'))
   const groups = [...wanted].flatMap((name): readonly SourceGroup[] => {
@@ -53,13 +50,13 @@ export function salvageDirectory(content: SnapshotContent, rules: DirectoryRules
   const homes = Object.fromEntries(
     content.people.flatMap((person) => {
       const word = wordOf(person, rules)
-      return word === undefined ? [] : [[person.id, word]]
+      return word === undefined ? [] : [[person.user.id, word]]
     }),
   )
   return {
     readAt: content.readAt,
     pins: {
-      uids: Object.fromEntries(content.people.map(({ passwd, id }) => [id, passwd.uid])),
+      uids: Object.fromEntries(content.people.map(({ passwd, user }) => [user.id, passwd.uid])),
       gids: {
         ...Object.fromEntries(
           groups.flatMap(({ id, name }) => {

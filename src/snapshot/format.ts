@@ -68,6 +68,8 @@ function* writeUsers(out: Output, { directory, index }: SnapshotInput): Steps<En
     for (const each of gids) out.u32(each)
     out.str(user.id)
     out.str(user.arn)
+    out.str(user.name)
+    out.i64(user.createdAt)
     noteRecord(out, offset, entries, at)
     if (due()) yield
   }

@@ -6,6 +6,8 @@ export type Output = {
   readonly u32: (value: number) => void
   /** A whole number that a double holds exactly. */
   readonly u64: (value: number) => void
+  /** The same, which may be negative. */
+  readonly i64: (value: number) => void
   /** u16 length and the UTF-8 bytes. */
   readonly str: (value: string) => void
   /** Leaves zeros. */
@@ -45,6 +47,10 @@ export function createOutput(size: number): Output {
     u64: (value) => {
       room(8)
       at = bytes.writeBigUInt64LE(BigInt(value), at)
+    },
+    i64: (value) => {
+      room(8)
+      at = bytes.writeBigInt64LE(BigInt(value), at)
     },
     str: (value) => {
       // UTF-16 units take at most three bytes each.

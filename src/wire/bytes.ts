@@ -17,6 +17,8 @@ export type Reader = {
   readonly i64: () => bigint
   readonly str: () => string
   readonly list: <T>(item: () => T) => readonly T[]
+  /** How many bytes no field has taken yet. */
+  readonly left: () => number
   /** @throws {FormatError} when bytes are left. */
   readonly end: () => void
 }
@@ -54,6 +56,7 @@ export function createReader(bytes: Buffer): Reader {
       if (count > bytes.length - at) throw broken('a list counts more items than bytes')
       return Array.from({ length: count }, item)
     },
+    left: () => bytes.length - at,
     end: () => {
       if (at !== bytes.length) throw broken('bytes are left after the last field')
     },

@@ -217,7 +217,7 @@ describe('decodeSteps', () => {
   it('gives back people, groups and times', () => {
     const { people, groups, readAt } = decode(encode(['alice', 'bob']))
     expect(readAt).toBe(1_700_000_000_000)
-    expect(people.map(({ passwd, id }) => [passwd.name, passwd.dir, id])).toEqual([
+    expect(people.map(({ passwd, user }) => [passwd.name, passwd.dir, user.id])).toEqual([
       ['alice', '/home/alice', 'AIDAalice'],
       ['bob', '/home/bob', 'AIDAbob'],
     ])
