@@ -28,6 +28,7 @@ import { readLiveUids } from './platform/processes.ts'
 import { emptyCachesBy, terminateBy } from './platform/terminate.ts'
 import { packageVersion } from './platform/version.ts'
 import { startWatchdog, watchdogMs } from './platform/watchdog.ts'
+import { createReader } from './refresh/reader.ts'
 import { openSource } from './resolver.ts'
 import { ping } from './server/ping.ts'
 import { startService, type Prepared } from './service.ts'
@@ -159,6 +160,7 @@ async function run(): Promise<void> {
     for (const sentence of missingGrants(grantsOf({ ...access, ids, home }))) log.warn({}, sentence)
   }
 
+  const child = { stateDir: paths.stateDir, memoryFile: addon.memoryFile }
   const first = await prepare(load(paths.config, log))
   warn(first.config)
   const service = await startService(
@@ -168,6 +170,8 @@ async function run(): Promise<void> {
       startedAt: systemClock.now(),
       addon,
       local: createLocalAccounts(),
+      reader: createReader(child),
+      explainer: createReader(child),
       clock: systemClock,
       bootClock: createBootClock(addon.bootTime),
       log,
@@ -183,7 +187,7 @@ async function run(): Promise<void> {
     first,
   )
   const announce = ({ source }: Config): void => {
-    const users = service.store().current()?.directory.accounts.length ?? 0
+    const users = service.store().current()?.directory.userCount ?? 0
     log.info({ users, source: source.kind, socket: paths.resolverSocket }, 'ready')
     notify(`READY=1\nSTATUS=${users} users`)
   }

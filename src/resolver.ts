@@ -2,40 +2,51 @@
 // It has no sockets: service.ts owns them, and hands what one resolver knows to the next.
 import { LRUCache } from 'lru-cache'
 import type { Registry } from 'prom-client'
-import { createDoor } from './access/door.ts'
-import { createLeftovers } from './access/leftovers.ts'
-import { createRevoker } from './access/revoke.ts'
-import { createSessions } from './access/session.ts'
+import { createDoor, doorBudgetMs, type Door } from './access/door.ts'
+import { createLeftovers, type Leftovers } from './access/leftovers.ts'
+import { createRevoker, type Revoker } from './access/revoke.ts'
+import { createSessions, type Sessions } from './access/session.ts'
 import type { Audit } from './audit/event.ts'
 import type { Config } from './config/config.ts'
 import type { Paths } from './config/paths.ts'
 import type { ControlParts } from './control/routes.ts'
-import type { Directory, DirectoryRules, HostAccounts } from './directory/types.ts'
-import { createKeyKeeper } from './keys/keeper.ts'
-import { createKeyLookup } from './keys/lookup.ts'
-import { nothingPublished, publishedSteps, type WrittenAt } from './keys/published.ts'
-import { ofOrigin, stateFilesOf, teller, tolerant, type Inheritance } from './last-run.ts'
-import { createMetrics } from './metrics/metrics.ts'
-import { createBucket } from './platform/bucket.ts'
+import type { HostAccounts } from './directory/types.ts'
+import { createKeyKeeper, type KeyKeeper } from './keys/keeper.ts'
+import { createKeyLookup, type KeyLookup } from './keys/lookup.ts'
+import { encodePublished, nothingPublished, type WrittenAt } from './keys/published.ts'
+import { createKeysFile, type KeysFile } from './keys/state.ts'
+import { massLossRules } from './keys/suspicious.ts'
+import { ofOrigin, type Inheritance } from './last-run.ts'
+import { createMetrics, type Metrics } from './metrics/metrics.ts'
+import { createBucket, type Bucket } from './platform/bucket.ts'
 import type { BootClock } from './platform/boot-time.ts'
-import { ageOf, wallOf, type Clock, type Moment } from './platform/clock.ts'
+import { ageOf, wallOf, type Clock } from './platform/clock.ts'
+import type { DurableFile } from './platform/durable-file.ts'
 import { missingShare } from './platform/grants.ts'
 import { lookForLeftovers } from './platform/leftovers.ts'
 import type { Log } from './platform/log.ts'
 import type { NameCaches } from './platform/name-caches.ts'
-import { inTurns } from './platform/turns.ts'
 import { watchAccounts } from './platform/watch-accounts.ts'
+import { createCycle, type Cycle } from './refresh/cycle.ts'
+import { createExplain } from './refresh/explain.ts'
 import { createIdentify, createIdentityCheck } from './refresh/identity.ts'
-import { createMissResolver } from './refresh/miss.ts'
-import { createPublisher } from './refresh/publisher.ts'
-import { createRefresher, type RefreshResult } from './refresh/refresh.ts'
-import { createStore, type Current, type Store } from './refresh/store.ts'
+import { createReadLoop, type ReadLoop } from './refresh/loop.ts'
+import { createMissResolver, type MissResolver } from './refresh/miss.ts'
+import { confirmMsOf, createPublisher, type Publisher } from './refresh/publisher.ts'
+import type { ReadSource } from './refresh/reader.ts'
+import {
+  createRefresher,
+  timingOf,
+  type Refresher,
+  type ReadRequest,
+  type RefreshResult,
+} from './refresh/refresh.ts'
+import { createStateFile, type StateFile } from './refresh/state-file.ts'
+import { createStore, type Store } from './refresh/store.ts'
 import { createHandler, type Handler } from './server/handlers.ts'
 import { createSnapshotFile } from './snapshot/publish.ts'
-import { createSource, originOf } from './sources/create.ts'
+import { callsPerPerson, createSource, originOf } from './sources/create.ts'
 import type { Source } from './sources/source.ts'
-import { createThreadedSource } from './sources/thread.ts'
-import { op, status } from './wire/protocol.ts'
 
 /** What reads the configured source. */
 export type OpenSource = { readonly source: Source; readonly bodies: LRUCache<string, string> }
@@ -56,6 +67,9 @@ export type ResolverDeps = {
   readonly terminate: (uid: number) => Promise<number>
   readonly caches: NameCaches
   readonly open: OpenSource
+  /** Has the source read by a child process; `explainer` by another one. */
+  readonly reader: ReadSource
+  readonly explainer: ReadSource
   readonly inherited: Inheritance
   /** Resolves when the resolver before writes no state any more. */
   readonly mayWrite: Promise<void>
@@ -66,8 +80,6 @@ export type Resolver = {
   readonly handle: Handler
   readonly onRequest: (code: number, state: number) => void
   readonly control: { readonly parts: ControlParts; readonly registry: Registry }
-  /** Puts what the last run saved in place; nothing to do for what was handed over. */
-  readonly restore: () => Promise<void>
   /** From here on it publishes; resolves with the first read of the source. */
   readonly begin: () => Promise<RefreshResult>
   /** Ends reads of the source; requests are answered on. */
@@ -80,217 +92,208 @@ export type Resolver = {
   readonly close: () => Promise<void>
 }
 
-/** A lookup's wait for the source, and the door's; protocol.h's deadlines leave room for the way. */
-const lookupBudgetMs = 1_000
-const doorBudgetMs = 5_000
-const confirmMaxMs = 3_600_000
-const keysSaveDelayMs = 1_000
+/** Bodies of uploaded keys, which never change: each costs a request once. */
 const keyBodies = 20_000
-/** From a loss of many people's keys to the second reading that is believed. */
-const doubtAgainMs = 30_000
-
-/** The rules of a configuration, with the groups that this instance's tags name. */
-export async function rulesOf(config: Config, signal: AbortSignal): Promise<DirectoryRules> {
-  const { access, names, ids, accounts } = config
-  const tagged = async (tag: string): Promise<readonly string[]> => {
-    if (tag === '') return []
-    const { readInstanceTag } = await import('./sources/instance-tags.ts')
-    return readInstanceTag(tag, signal)
-  }
-  return {
-    groups: [...new Set([...access.groups, ...(await tagged(access.instanceTag))])],
-    sudoGroups: [...new Set([...access.sudoGroups, ...(await tagged(access.sudoInstanceTag))])],
-    sharedAccounts: access.sharedAccounts,
-    nameCase: names.case,
-    stripDomains: names.stripDomains,
-    reservedNames: names.reserved,
-    ids,
-    home: accounts.home,
-    shell: accounts.shell,
-  }
-}
-
-const opNames = new Map<number, string>(Object.entries(op).map(([name, code]) => [code, name]))
-const statusNames = new Map<number, string>(
-  Object.entries(status).map(([name, code]) => [code, name]),
-)
 
 /** Opens the configured source; reads nothing yet. */
 export async function openSource(config: Config): Promise<OpenSource> {
   const bodies = new LRUCache<string, string>({ max: keyBodies })
-  return { bodies, source: createThreadedSource(config, await createSource(config, { bodies })) }
+  return { bodies, source: await createSource(config, { bodies }) }
 }
 
-/** Makes a resolver. Without waiting: between two resolvers no request goes unanswered. */
-export function createResolver(deps: ResolverDeps): Resolver {
-  const { config, paths, local, clock, bootClock, log, audit } = deps
-  const inherited = ofOrigin(deps.inherited, originOf(config))
-  const { offlineMs, missCallsPerMinute } = config.source
-  const { stateFile, keysFile } = stateFilesOf(deps)
-  const snapshotFile = createSnapshotFile(paths.stateDir, { clock, log, work: inTurns })
-  const files = [snapshotFile, stateFile.file, ...keysFile.files]
-  const owed = () => files.flatMap((file) => file.owed() ?? [])
-  const notices = [...inherited.notices]
-  const tell = teller(notices, log)
-  const { source, bodies } = deps.open
-  for (const { credentials } of inherited.keys)
-    for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
+/** The files of the state directory. */
+type Files = {
+  readonly snapshot: DurableFile
+  readonly state: StateFile
+  readonly keys: KeysFile
+  readonly all: readonly DurableFile[]
+  /** Compares them with what was written, and tries again what is owed. */
+  readonly settle: () => Promise<void>
+}
 
-  // The parts that a read wakes are built after it: nothing is read before all are there.
-  let onRead: (before: Directory | undefined) => void = () => undefined
-  // Files that say when the source was read last need not be written at each read.
-  const confirmMs = Math.min(confirmMaxMs, offlineMs / 10)
-  const store = createStore(inherited.generation)
+function createFiles({ config, paths, clock, log }: ResolverDeps, before: Inheritance): Files {
+  const tools = { clock, log }
+  const snapshot = createSnapshotFile(paths.stateDir, tools)
+  const state = createStateFile(paths.stateDir, before.state, {
+    ...tools,
+    // Asked only where a write failed.
+    saysMore: async (onDisk, wanted) => {
+      const { saysMore } = await import('./refresh/state.ts')
+      return saysMore(onDisk, wanted)
+    },
+  })
+  const keys = createKeysFile(paths.stateDir, originOf(config), tools)
+  const all = [snapshot, state.file, ...keys.files]
+  const settle = async (): Promise<void> => {
+    await Promise.all(all.map((file) => file.settle()))
+  }
+  return { snapshot, state, keys, all, settle }
+}
+
+/** What keeps the directory. */
+type DirectoryParts = {
+  readonly store: Store
+  readonly publisher: Publisher
+  readonly refresher: Refresher
+  readonly loop: ReadLoop<ReadRequest, RefreshResult>
+}
+
+function createDirectoryParts(
+  deps: ResolverDeps,
+  before: Inheritance,
+  files: Files,
+): DirectoryParts {
+  const { config, clock, bootClock, log, audit, caches, reader } = deps
+  const { offlineMs } = config.source
+  const confirmMs = confirmMsOf(offlineMs)
+  const store = createStore(before.generation, clock)
   const publisher = createPublisher({
-    store,
-    clock,
-    bootClock,
-    work: inTurns,
-    offlineMs,
-    confirmMs,
-    file: snapshotFile,
-    placed: deps.caches.changed,
+    ...{ store, clock, bootClock, offlineMs, confirmMs },
+    file: files.snapshot,
+    placed: caches.changed,
   })
   const refresher = createRefresher({
-    source,
-    store,
-    pins: inherited.pins,
-    local,
-    clock,
-    log,
-    audit,
-    rules: (signal) => rulesOf(config, signal),
-    save: (saved) => stateFile.save(saved),
-    random: Math.random,
-    refreshMs: config.source.refreshMs,
-    offlineMs,
-    confirmMs,
-    work: inTurns,
-    published: async () => {
-      await publisher.settled()
-      await deps.caches.idle()
+    ...{ config, reader, store, clock, log, audit, confirmMs },
+    state: files.state,
+    publish: async () => {
+      await publisher.publish()
+      await caches.idle()
     },
-    onRead: (before) => {
-      onRead(before)
-    },
+    touched: publisher.confirm,
   })
-  const thisMoment = (): WrittenAt => ({ now: clock.now(), bootTime: bootClock() })
-  const spellKeys = (current: Current): Promise<Buffer> => {
-    const { directory, index } = current
-    const { requireMfa } = config.access
-    const people = keys.all()
-    const known = { directory, index, local: local(), people, keys: config.keys, requireMfa }
-    const times = { ...thisMoment(), wallOf: (moment: Moment) => wallOf(clock, moment) }
-    return inTurns(publishedSteps({ ...known, offlineMs, ...times }))
+  const loop = createReadLoop<ReadRequest, RefreshResult>({
+    ...{ clock, random: Math.random },
+    timing: timingOf(config),
+  })
+  refresher.inherit(before.handover)
+  return { store, publisher, refresher, loop }
+}
+
+/** What knows people's keys, and keeps them on disk. */
+type KeyParts = {
+  readonly keys: KeyLookup
+  readonly keeper: KeyKeeper
+  readonly bucket: Bucket
+  /** The source is another one now: its people are not read yet, and keys of the old one open nothing. */
+  readonly forget: () => Promise<void>
+}
+
+function createKeyParts(
+  deps: ResolverDeps,
+  before: Inheritance,
+  parts: DirectoryParts & { readonly files: Files },
+): KeyParts {
+  const { config, clock, log, mayWrite } = deps
+  const { store, loop, files } = parts
+  const { source, bodies } = deps.open
+  const { offlineMs, missCallsPerMinute } = config.source
+  for (const { credentials } of before.keys)
+    for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
+  const thisMoment = (): WrittenAt => ({ now: clock.now(), bootTime: deps.bootClock() })
+  const encode = (): Promise<Buffer> => {
+    const directory = store.current()?.directory
+    if (directory === undefined) return Promise.resolve(nothingPublished(thisMoment()))
+    return encodePublished({
+      ...{ directory, local: deps.local(), people: keys.all(), offlineMs },
+      ...{ keys: config.keys, requireMfa: config.access.requireMfa },
+      ...thisMoment(),
+      wallOf: (moment) => wallOf(clock, moment),
+    })
+  }
+  const save = async (): Promise<void> => {
+    await mayWrite
+    await files.keys.save(keys.all)
+  }
+  const publish = async (): Promise<void> => {
+    await mayWrite
+    await files.keys.publish(encode)
   }
   const keeper = createKeyKeeper({
-    save: async () => {
-      await deps.mayWrite
-      await keysFile.save(keys.all)
-    },
+    ...{ clock, save, confirmMs: confirmMsOf(offlineMs) },
     publish: async () => {
-      await deps.mayWrite
-      const current = store.current()
-      if (current !== undefined) await keysFile.publish(() => spellKeys(store.current() ?? current))
+      if (store.current() !== undefined) await publish()
     },
-    clock,
-    delayMs: keysSaveDelayMs,
-    confirmMs,
   })
   const bucket = createBucket({ clock, perMinute: missCallsPerMinute })
-  const confirm = createIdentityCheck({ store, refresher, clock })
+  const confirm = createIdentityCheck({ store, clock, readNow: loop.readNow })
   const keys = createKeyLookup({
+    ...{ confirm, offlineMs, bucket, clock, log, keys: config.keys },
     fetchCredentials: source.fetchCredentials,
     identify: createIdentify(source, confirm),
-    confirm,
-    keys: config.keys,
-    offlineMs,
     budgetMs: doorBudgetMs,
-    doubt: {
-      windowMs: config.source.refreshMs,
-      againMs: Math.min(config.source.refreshMs, doubtAgainMs),
-    },
-    bucket,
-    callsPerPerson:
-      config.source.kind === 'file'
-        ? 0
-        : 1 + Number(config.keys.tags) + Number(config.access.requireMfa),
-    clock,
-    log,
-    saved: inherited.keys,
-    savedIsStale: inherited.handover !== undefined,
+    doubt: massLossRules(config.source),
+    callsPerPerson: callsPerPerson(config),
+    saved: before.keys,
+    savedIsStale: before.isReload,
     onRead: keeper.read,
   })
+  const forget = async (): Promise<void> => {
+    await Promise.all([save(), publish()])
+  }
+  return { keys, keeper, bucket, forget }
+}
 
+/** What decides about access. */
+type AccessParts = {
+  readonly misses: MissResolver
+  readonly door: Door
+  readonly sessions: Sessions
+  readonly revoker: Revoker
+  readonly leftovers: Leftovers
+}
+
+function createAccessParts(
+  deps: ResolverDeps,
+  { store, refresher, loop }: DirectoryParts,
+  { keys, bucket }: KeyParts,
+): AccessParts {
+  const { config, local, clock, log, audit } = deps
+  const { requireMfa } = config.access
+  const view = store.current
   const misses = createMissResolver({
-    store,
-    refresher,
-    clock,
-    bucket,
-    budgetMs: lookupBudgetMs,
+    ...{ store, refresher, clock, bucket },
+    readNow: loop.readNow,
   })
-  const view = () => store.current()
   const door = createDoor({
-    view,
-    local,
+    ...{ view, local, keys, requireMfa, clock, audit },
     askMiss: (name) =>
       misses.isKnownMiss(name, true) ? Promise.resolve('absent') : misses.ask(name),
-    keys,
-    budgetMs: doorBudgetMs,
-    requireMfa: config.access.requireMfa,
     keysConfig: config.keys,
-    offlineMs,
-    clock,
-    audit,
+    offlineMs: config.source.offlineMs,
   })
   const { opened, entered } = door
   const sessions = createSessions({ view, local, opened, entered, known: keys.known, audit })
   const revoker = createRevoker({
-    view,
-    local,
+    ...{ view, local, requireMfa, audit, clock, log },
     liveUids: deps.liveUids,
     keysOf: keys.of,
     terminate: deps.terminate,
     sharedSessions: sessions.shared,
     abandon: sessions.abandon,
     onRevoke: config.sessions.onRevoke,
-    requireMfa: config.access.requireMfa,
-    audit,
-    clock,
-    log,
   })
   const leftovers = createLeftovers({ view, look: lookForLeftovers, audit, clock, log })
-  let watching = inherited.watching
-  let looking: Promise<void> = Promise.resolve()
-  /** The files are compared with what was written, and what is owed is tried again. */
-  const settleFiles = async (): Promise<void> => {
-    await Promise.all(files.map((file) => file.settle()))
+  return { misses, door, sessions, revoker, leftovers }
+}
+
+type Parts = DirectoryParts & KeyParts & AccessParts & { readonly files: Files }
+
+/** Requests to the source since start, by operation: of the child process and for keys. */
+function callsOf({ open: { source } }: ResolverDeps, { refresher }: Parts) {
+  return (): Readonly<Record<string, number>> => {
+    const all: Record<string, number> = { ...refresher.callsByOperation() }
+    for (const [name, count] of Object.entries(source.calls())) all[name] = (all[name] ?? 0) + count
+    return all
   }
-  onRead = (before) => {
-    void settleFiles()
-    watching = watching
-      .then(() => revoker.check(before))
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'looking for sessions of people who lost access failed')
-      })
-    looking = looking
-      .then(() => leftovers.check(before))
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'looking for things of others under names failed')
-      })
-  }
-  const stopWatching = watchAccounts(
-    () => {
-      refresher.localChanged().catch((error: unknown) => {
-        log.error({ err: error }, 'building the directory for changed local accounts failed')
-      })
-    },
-    { clock, log },
-  )
-  const metrics = createMetrics(
+}
+
+function createResolverMetrics(deps: ResolverDeps, parts: Parts): Metrics {
+  const { clock } = deps
+  const { store, refresher, keys, misses, files } = parts
+  return createMetrics(
     {
-      users: () => store.current()?.directory.accounts.length ?? 0,
-      groups: () => store.current()?.directory.groups.length ?? 0,
+      users: () => store.current()?.directory.userCount ?? 0,
+      groups: () => store.current()?.directory.groupCount ?? 0,
       directoryAgeSeconds: () => {
         const current = store.current()
         return current === undefined
@@ -299,100 +302,108 @@ export function createResolver(deps: ResolverDeps): Resolver {
       },
       groupsUnread: () => refresher.unread().length,
       overridesUnread: () => {
-        const { keptIds, unknownIds } = store.current()?.source.unreadOverrides ?? {}
-        return (keptIds?.length ?? 0) + (unknownIds?.length ?? 0)
+        const { kept = 0, leftOut = 0 } = store.current()?.unreadOverrides ?? {}
+        return kept + leftOut
       },
       keysCached: () => keys.stats().cached,
       keyProblems: () => keys.problems().length,
       keysDoubted: () => keys.stats().doubted,
       missBudget: () => misses.stats().budgetLeft,
     },
-    source.calls,
+    callsOf(deps, parts),
     () =>
-      files.map((file) => {
+      files.all.map((file) => {
         const since = file.owed()?.since
         return [file.name, since === undefined ? 0 : Math.max(1, clock.now() - since) / 1000]
       }),
   )
-  /** The source is another one now: its people are not read yet, and keys of the old one open nothing. */
-  const forgetKeys = async (): Promise<void> => {
-    await deps.mayWrite
-    await keysFile.save(keys.all)
-    await keysFile.publish(() => Promise.resolve(nothingPublished(thisMoment())))
+}
+
+function createControlParts(deps: ResolverDeps, parts: Parts, before: Inheritance): ControlParts {
+  const { config, clock, version, startedAt, explainer } = deps
+  const { store, refresher, keys, misses, files, leftovers, loop } = parts
+  const { refreshMs, offlineMs, missCallsPerMinute } = config.source
+  return {
+    ...{ version, startedAt, store, refresher, keys, misses, clock, missingShare },
+    ...{ refreshMs, offlineMs, missCallsPerMinute, requireMfa: config.access.requireMfa },
+    sourceKind: config.source.kind,
+    calls: callsOf(deps, parts),
+    readNow: loop.readNow,
+    explain: createExplain({
+      ...{ config, reader: explainer, now: clock.now },
+      state: files.state.held,
+      snapshot: refresher.snapshot,
+    }),
+    snapshot: parts.publisher.last,
+    owed: () => files.all.flatMap((file) => file.owed() ?? []),
+    notices: () => [...before.notices, ...leftovers.notices(), ...deps.caches.notices()],
+    written: async () => {
+      await Promise.all(files.all.map((file) => file.idle()))
+    },
   }
-  const handle = createHandler({ store, misses, door, sessions, version: deps.version, clock })
-  // Last: whoever subscribed to the store is told of it.
-  if (inherited.handover !== undefined) refresher.inherit(inherited.handover)
+}
+
+function createResolverCycle(deps: ResolverDeps, parts: Parts, before: Inheritance): Cycle {
+  const { loop, refresher, files, keeper, revoker, leftovers } = parts
+  return createCycle({
+    ...{ loop, refresher, log: deps.log, before: before.watching },
+    settleFiles: files.settle,
+    publishKeys: keeper.directoryChanged,
+    endAccess: (change) => revoker.check(change?.removed ?? []),
+    findLeftovers: leftovers.check,
+  })
+}
+
+/** From here on it publishes, and reads the source. */
+function begin(parts: Parts, cycle: Cycle, before: Inheritance): Promise<RefreshResult> {
+  const { store, publisher, keeper, forget } = parts
+  publisher.begin()
+  // A write that the one before still owed is this one's to make.
+  if (store.current() === undefined) {
+    if (before.hadState) void forget()
+  } else if (before.isReload) void keeper.read('changed')
+  else keeper.directoryChanged()
+  return before.isReload ? cycle.startByNewRules() : cycle.start()
+}
+
+/** Makes a resolver. Without waiting: between two resolvers no request goes unanswered. */
+export function createResolver(deps: ResolverDeps): Resolver {
+  const { config, clock, log, version } = deps
+  const origin = originOf(config)
+  const before = ofOrigin(deps.inherited, origin)
+  const files = createFiles(deps, before)
+  const directoryParts = createDirectoryParts(deps, before, files)
+  const keyParts = createKeyParts(deps, before, { ...directoryParts, files })
+  const accessParts = createAccessParts(deps, directoryParts, keyParts)
+  const parts: Parts = { ...directoryParts, ...keyParts, ...accessParts, files }
+  const { store, refresher, keys, keeper, publisher, misses, door, sessions } = parts
+  const cycle = createResolverCycle(deps, parts, before)
+  const metrics = createResolverMetrics(deps, parts)
+  const stopWatching = watchAccounts(() => void cycle.localAccountsChanged(), { clock, log })
   return {
     store,
-    handle,
-    onRequest: (code, state) => {
-      metrics.requests.inc({
-        op: opNames.get(code) ?? 'unknown',
-        status: statusNames.get(state) ?? 'unknown',
-      })
-    },
-    control: {
-      registry: metrics.registry,
-      parts: {
-        version: deps.version,
-        startedAt: deps.startedAt,
-        store,
-        source,
-        refresher,
-        keys,
-        misses,
-        missCallsPerMinute,
-        snapshot: publisher.last,
-        owed,
-        notices: () => [...notices, ...leftovers.notices(), ...deps.caches.notices()],
-        written: async () => {
-          await Promise.all(files.map((file) => file.idle()))
-        },
-        refreshMs: config.source.refreshMs,
-        offlineMs,
-        requireMfa: config.access.requireMfa,
-        missingShare,
-        clock,
-      },
-    },
-    restore: async () => {
-      const { saved } = inherited
-      if (saved !== undefined) await tolerant(refresher.restore(saved), undefined, tell)
-    },
-    begin: () => {
-      publisher.begin()
-      // A write that the one before still owed is this one's to make.
-      if (store.current() === undefined) {
-        if (inherited.hadState) void forgetKeys()
-      } else if (inherited.handover !== undefined) void keeper.read('changed')
-      else keeper.directoryChanged()
-      store.subscribe((now, before) => {
-        if (now.generation !== before?.generation) keeper.directoryChanged()
-      })
-      return refresher.start()
-    },
+    handle: createHandler({ store, misses, door, sessions, version }),
+    onRequest: metrics.count,
+    control: { registry: metrics.registry, parts: createControlParts(deps, parts, before) },
+    begin: () => begin(parts, cycle, before),
     stopReading: async () => {
       stopWatching()
-      await refresher.close()
+      await cycle.stop()
     },
     handOver: () => ({
-      origin: originOf(config),
-      ...refresher.handOver(),
-      saved: undefined,
-      hadState: true,
-      notices: [],
+      ...{ origin, isReload: true, hadState: true, notices: [], generation: before.generation },
+      handover: refresher.handOver(),
+      state: files.state.held(),
       keys: keys.handOver(),
-      generation: inherited.generation,
-      watching,
+      watching: cycle.accessEnded(),
     }),
-    watched: () => watching,
+    watched: cycle.accessEnded,
     close: async () => {
-      await looking
+      await cycle.followed()
       await keeper.close()
       await publisher.close()
-      await Promise.all(files.map((file) => file.close()))
-      await source.close()
+      await Promise.all(files.all.map((file) => file.close()))
+      await deps.open.source.close()
     },
   }
 }

@@ -5,13 +5,7 @@ import type { Config } from './config/config.ts'
 import { loadLastRun, type Inheritance } from './last-run.ts'
 import type { Addon } from './platform/addon.ts'
 import type { RefreshResult } from './refresh/refresh.ts'
-import {
-  createResolver,
-  rulesOf,
-  type OpenSource,
-  type Resolver,
-  type ResolverDeps,
-} from './resolver.ts'
+import { createResolver, type OpenSource, type Resolver, type ResolverDeps } from './resolver.ts'
 import { startServer } from './server/server.ts'
 
 /** A configuration that can be put to work, with what it opened. */
@@ -78,13 +72,8 @@ export async function startService(deps: ServiceDeps, first: Prepared): Promise<
     }
   }
   const { config } = first
-  const lastRun = await loadLastRun({
-    ...deps,
-    config,
-    rules: (signal) => rulesOf(config, signal),
-  })
+  const lastRun = await loadLastRun({ ...deps, config })
   let now = place(first, lastRun, Promise.resolve())
-  await now.resolver.restore()
   const serving = (): Serving => now
   const openMetrics = ({ metrics: { listen } }: Config): Promise<Control | undefined> =>
     listen === '' ? Promise.resolve(undefined) : startMetrics({ listen, serving, log })

@@ -1,6 +1,14 @@
 // The whole resolver over the real SDK: an answer that proves nothing leaves people, keys and
 // sessions as they were, and `status` says what came.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +27,7 @@ import {
 import { systemClock } from '../src/platform/clock.ts'
 import { fingerprintOf } from '../src/keys/authorized-key.ts'
 import { createLocalAccounts } from '../src/platform/local-accounts.ts'
+import { createReader } from '../src/refresh/reader.ts'
 import { openSource } from '../src/resolver.ts'
 import { startService, type Service } from '../src/service.ts'
 import { collectingLog, type LogLine } from './support/builders.ts'
@@ -58,6 +67,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
+/** As memfd_create(2): a file without a name. */
+function memoryFile(): number {
+  const path = join(folder, 'memory')
+  const fd = openSync(path, 'w+')
+  unlinkSync(path)
+  return fd
+}
+
 async function start(access: string): Promise<void> {
   const path = join(folder, 'iamlogin.toml')
   writeFileSync(path, `[source]\nendpoint = "${server.url}"\nrefresh = "1h"\n[access]\n${access}\n`)
@@ -77,6 +94,7 @@ async function start(access: string): Promise<void> {
         peerCredentials: () => ({ pid: process.pid, uid: 0, gid: 0 }),
         sendDatagram: () => undefined,
         bootTime: () => 0,
+        memoryFile,
       },
       bootClock: () => undefined,
       local: createLocalAccounts(),
@@ -88,6 +106,8 @@ async function start(access: string): Promise<void> {
         terminated.push(uid)
         return Promise.resolve(1)
       },
+      reader: createReader({ stateDir: folder, memoryFile }),
+      explainer: createReader({ stateDir: folder, memoryFile }),
       caches: { changed: () => undefined, idle: () => Promise.resolve(), notices: () => [] },
     },
     {

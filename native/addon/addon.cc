@@ -5,6 +5,7 @@
 #include <string>
 #include <time.h>
 
+#include "memory.h"
 #include "peer.h"
 
 namespace
@@ -63,11 +64,22 @@ Napi::Value BootTime(const Napi::CallbackInfo &info)
                                                      static_cast<double>(now.tv_nsec / 1000000));
 }
 
+Napi::Value MemoryFile(const Napi::CallbackInfo &info)
+{
+        int fd = memory_file();
+        if (fd < 0) {
+                Throw(info.Env(), "memfd_create", -fd);
+                return info.Env().Undefined();
+        }
+        return Napi::Number::New(info.Env(), fd);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports)
 {
         exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials));
         exports.Set("sendDatagram", Napi::Function::New(env, SendDatagram));
         exports.Set("bootTime", Napi::Function::New(env, BootTime));
+        exports.Set("memoryFile", Napi::Function::New(env, MemoryFile));
         return exports;
 }
 

@@ -2,14 +2,13 @@
 import { LRUCache } from 'lru-cache'
 import type { Audit, AuditDoor, AuditKey, AuditSubject } from '../audit/event.ts'
 import type { KeysConfig } from '../config/config.ts'
-import { sharersOf } from '../directory/access.ts'
-import type { DirectoryIndex } from '../directory/lookup.ts'
-import type { Account, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
+import type { Account, LocalAccounts, SourceUser } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
 import { identify } from '../keys/certificate.ts'
 import { knownFlawOf } from '../keys/known-flaw.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import { ageOf, type Clock, type Moment } from '../platform/clock.ts'
+import type { DirectoryView } from '../snapshot/view.ts'
 import { createCollector, has, type Collected } from './collect.ts'
 
 export type KeysAnswer =
@@ -47,8 +46,7 @@ export type Opened = { readonly person: SourceUser; readonly keyId: string }
 
 /** What the door sees of the directory; handed in, so that this room knows no store. */
 export type DoorView = {
-  readonly directory: Directory
-  readonly index: DirectoryIndex
+  readonly directory: DirectoryView
   readonly readAt: Moment
 }
 
@@ -58,14 +56,15 @@ export type DoorDeps = {
   /** Has the source read for a name that is not in the directory. */
   readonly askMiss: (name: string) => Promise<'present' | 'absent' | 'unknown'>
   readonly keys: Pick<KeyLookup, 'of' | 'sparingly' | 'known' | 'last'>
-  /** How long a question may take; protocol.h's deadline leaves room for the way. */
-  readonly budgetMs: number
   readonly requireMfa: boolean
   readonly keysConfig: KeysConfig
   readonly offlineMs: number
   readonly clock: Clock
   readonly audit: Audit
 }
+
+/** How long a question waits for the source; protocol.h's deadline leaves room for the way. */
+export const doorBudgetMs = 5_000
 
 /** sshd asks twice for one login: the second is no second event. */
 const repeatMs = 5_000
@@ -110,7 +109,7 @@ export function createDoor(deps: DoorDeps): Door {
 
   const expired = (view: DoorView): boolean => ageOf(clock, view.readAt) > deps.offlineMs
 
-  const { collect, collectShared } = createCollector(deps)
+  const { collect, collectShared } = createCollector({ ...deps, budgetMs: doorBudgetMs })
 
   const tellKey = (
     action: 'key-offered' | 'key-refused',
@@ -131,10 +130,10 @@ export function createDoor(deps: DoorDeps): Door {
     view: DoorView,
     name: string,
   ): Promise<{ readonly account: Account | undefined; readonly view: DoorView } | 'unknown'> => {
-    const isNew = view.index.accountByName(name) === undefined
+    const isNew = view.directory.accountByName(name) === undefined
     if (isNew && (await deps.askMiss(name)) === 'unknown') return 'unknown'
     const now = deps.view() ?? view
-    return { account: now.index.accountByName(name), view: now }
+    return { account: now.directory.accountByName(name), view: now }
   }
 
   /** The people whose keys open `user`; the answer where there are none, or that is not known. */
@@ -153,7 +152,7 @@ export function createDoor(deps: DoorDeps): Door {
     if (view === undefined) return unread
     const localUid = deps.local().users.get(user)
     if (localUid !== undefined) {
-      const people = sharersOf(view.directory, user)
+      const people = view.directory.sharersOf(user)
       return people !== undefined && localUid === uid ? { people, view } : none
     }
     const now = await accountNow(view, user)

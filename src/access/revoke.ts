@@ -1,8 +1,9 @@
-// Whose right ended: after each read of the source, the processes of whoever lost it end too.
-// Who lives here is read from the process table each time: a restart forgets nobody.
+// The right to be here ended: after each read of the source, the processes of accounts that lost access end too.
+// The process table tells which accounts live here, each time: a restart forgets no session.
+import { LRUCache } from 'lru-cache'
+import pMap from 'p-map'
 import type { Audit, AuditSubject } from '../audit/event.ts'
-import { sharersOf } from '../directory/access.ts'
-import type { Account, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
+import type { Account, LocalAccounts } from '../directory/types.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
@@ -10,8 +11,11 @@ import type { DoorView } from './door.ts'
 import type { SharedSession, Sessions } from './session.ts'
 
 export type Revoker = {
-  /** Looks at everybody who lives here; `before` names those who are gone. */
-  readonly check: (before: Directory | undefined) => Promise<void>
+  /**
+   * Looks at every account that lives here.
+   * @param removed accounts that the last read took away
+   */
+  readonly check: (removed: readonly Account[]) => Promise<void>
 }
 
 export type RevokeDeps = {
@@ -50,153 +54,176 @@ function standingOf(answer: PersonKeys, requireMfa: boolean): Standing | undefin
   return { state: 'good' }
 }
 
+/** Names of accounts that are gone, for events. */
+const rememberedMax = 10_000
+
+/** What changes while a revoker lives. */
+type Self = {
+  readonly deps: RevokeDeps
+  /** Uid -> whose it was, for names in events; the directory alone tells that a uid was ours. */
+  readonly gone: LRUCache<number, Account>
+  /** Uid -> what was reported of its loss: once, until access is back. */
+  readonly reported: LRUCache<number, Ending>
+  /** Person and shared account of whose sessions it was reported that they go on. */
+  readonly reportedShared: Set<string>
+  isHiddenReported: boolean
+}
+
+/** A uid that was ours may have become a local user's since: such a one is never touched. */
+async function liveUids(self: Self): Promise<ReadonlySet<number>> {
+  const { deps } = self
+  const local = new Set(deps.local().users.values())
+  const live = await deps.liveUids()
+  if (!live.has(0) && !self.isHiddenReported) {
+    self.isHiddenReported = true
+    deps.log.warn(
+      {},
+      'the process table is hidden from iamlogind (hidepid): sessions of people who lose access cannot be found and go on; mount /proc with gid= of the group iamlogin',
+    )
+  }
+  return new Set([...live].filter((uid) => !local.has(uid)))
+}
+
+function lostBy({ passwd, user }: Account): Lost {
+  const subject = { linuxUser: passwd.name, uid: passwd.uid, person: user }
+  return { subject, reason: goneReason }
+}
+
+/** Uids that live here, were given to people of the source, and are in no account now. */
+function goneUids(
+  { gone }: Self,
+  { directory }: DoorView,
+  live: ReadonlySet<number>,
+): ReadonlyMap<number, Lost> {
+  const uids = [...live].filter(
+    (uid) =>
+      (gone.has(uid) || directory.wasGiven(uid)) && directory.accountByUid(uid) === undefined,
+  )
+  return new Map(
+    uids.map((uid) => {
+      const was = gone.get(uid)
+      const nameless = { subject: { linuxUser: `uid ${uid}`, uid }, reason: goneReason }
+      return [uid, was === undefined ? nameless : lostBy(was)]
+    }),
+  )
+}
+
+/** Once for a loss; again when what became of its sessions changed, as after a helper's failure. */
+function report(self: Self, { subject, reason }: Lost, sessions: Ending): void {
+  const { deps, reported } = self
+  const { uid } = subject
+  if (uid === undefined) return
+  const before = reported.get(uid)
+  if (before === sessions || (before !== undefined && sessions === 'none')) return
+  reported.set(uid, sessions)
+  deps.audit({ action: 'access-lost', at: deps.clock.now(), subject, reason, sessions })
+}
+
+/** Ends what runs under a uid. */
+async function end(self: Self, uid: number, lost: Lost): Promise<void> {
+  const { deps } = self
+  if (deps.onRevoke === 'keep') {
+    report(self, lost, 'kept')
+    return
+  }
+  try {
+    await deps.terminate(uid)
+    report(self, lost, 'terminated')
+    const endedAt = deps.clock.now()
+    const { person } = lost.subject
+    if (person === undefined) return
+    deps.clock.after(reportMs, () => {
+      deps.abandon(person, endedAt)
+    })
+  } catch (error) {
+    deps.log.error(
+      { err: error, uid },
+      `ending the sessions of ${lost.subject.linuxUser} failed; the next read tries again`,
+    )
+    report(self, lost, 'failed')
+  }
+}
+
+/** Ends what is left of accounts whose keys are gone; forgets the report where access is back. */
+async function endIfKeyless(self: Self, uid: number, isLive: boolean): Promise<void> {
+  const { deps, reported } = self
+  const account = deps.view()?.directory.accountByUid(uid)
+  if (account === undefined) return
+  const { passwd, user } = account
+  const standing = standingOf(await deps.keysOf(user), deps.requireMfa)
+  if (standing?.state === 'good') reported.delete(uid)
+  if (standing?.state !== 'lost' || !isLive) return
+  const subject = { linuxUser: passwd.name, uid, person: user }
+  await end(self, uid, { subject, reason: standing.reason })
+}
+
+async function sharedStanding(
+  { deps }: Self,
+  { account, person: { id } }: SharedSession,
+): Promise<Standing | undefined> {
+  const sharers = deps.view()?.directory.sharersOf(account)
+  const person = sharers?.find((each) => each.id === id)
+  if (person === undefined)
+    return { state: 'lost', reason: 'in no group that shares the account any more' }
+  return standingOf(await deps.keysOf(person), deps.requireMfa)
+}
+
+/** A shared account's processes are a local user's: they are not ended, which somebody must know. */
+async function reportShared(self: Self, mark: string, session: SharedSession): Promise<void> {
+  const { deps, reportedShared } = self
+  const standing = await sharedStanding(self, session)
+  if (standing?.state === 'good') reportedShared.delete(mark)
+  if (standing?.state !== 'lost' || reportedShared.has(mark)) return
+  reportedShared.add(mark)
+  const { account, person } = session
+  deps.audit({
+    action: 'access-lost',
+    at: deps.clock.now(),
+    subject: { linuxUser: account, person },
+    reason: `${standing.reason}: the session on the shared account ${account} goes on and must be ended by hand`,
+    sessions: 'kept',
+  })
+}
+
+/** Where IAM hangs, each question costs its whole budget: some are asked at once. */
+async function forEach<T>(items: Iterable<T>, run: (item: T) => Promise<void>): Promise<void> {
+  await pMap(items, run, { concurrency })
+}
+
+async function checkShared(self: Self): Promise<void> {
+  const sessions = new Map(
+    self.deps.sharedSessions().map((each) => [`${each.account} ${each.person.id}`, each]),
+  )
+  for (const mark of self.reportedShared) if (!sessions.has(mark)) self.reportedShared.delete(mark)
+  await forEach(sessions, ([mark, session]) => reportShared(self, mark, session))
+}
+
+async function check(self: Self, removed: readonly Account[]): Promise<void> {
+  const { deps, gone, reported } = self
+  const view = deps.view()
+  if (view === undefined) return
+  for (const account of removed) gone.set(account.passwd.uid, account)
+  const live = await liveUids(self)
+  const isHere = (uid: number): boolean => deps.view()?.directory.accountByUid(uid) !== undefined
+  for (const [uid, lost] of goneUids(self, deps.view() ?? view, live))
+    if (!isHere(uid)) await end(self, uid, lost)
+  for (const account of removed) {
+    const { uid } = account.passwd
+    if (!isHere(uid) && !live.has(uid)) report(self, lostBy(account), 'none')
+  }
+  const uids = new Set([...live, ...reported.keys()])
+  await forEach(uids, (uid) => endIfKeyless(self, uid, live.has(uid)))
+  await checkShared(self)
+}
+
 /** Makes the watch over live sessions. */
 export function createRevoker(deps: RevokeDeps): Revoker {
-  /** Uid -> who had it, for names in events; pins alone tell that a uid was ours. */
-  const known = new Map<number, { readonly name: string; readonly person: SourceUser }>()
-  /** Uid -> what was told of its loss: once, until access is back. */
-  const told = new Map<number, Ending>()
-  /** Person and shared account of whose sessions it was told that they go on. */
-  const toldShared = new Set<string>()
-  let toldHidden = false
-
-  const remember = (accounts: readonly Account[]): void => {
-    for (const { passwd, user } of accounts)
-      known.set(passwd.uid, { name: passwd.name, person: user })
+  const self: Self = {
+    deps,
+    gone: new LRUCache({ max: rememberedMax }),
+    reported: new LRUCache({ max: rememberedMax }),
+    reportedShared: new Set(),
+    isHiddenReported: false,
   }
-
-  /** A uid that was ours may have become a local user's since: such a one is never touched. */
-  const liveUids = async (): Promise<ReadonlySet<number>> => {
-    const local = new Set(deps.local().users.values())
-    const live = await deps.liveUids()
-    if (!live.has(0) && !toldHidden) {
-      toldHidden = true
-      deps.log.warn(
-        {},
-        'the process table is hidden from iamlogind (hidepid): sessions of people who lose access cannot be found and go on; mount /proc with gid= of the group iamlogin',
-      )
-    }
-    return new Set([...live].filter((uid) => !local.has(uid)))
-  }
-
-  /** Uids that were given to people of the source and are nobody's now. */
-  const lostAccounts = (view: DoorView, live: ReadonlySet<number>): ReadonlyMap<number, Lost> => {
-    const given = new Set(Object.values(view.directory.pins.uids))
-    const uids = [...live].filter((uid) => given.has(uid) || known.has(uid))
-    const gone = uids.filter((uid) => view.index.accountByUid(uid) === undefined)
-    return new Map(
-      gone.map((uid) => {
-        const was = known.get(uid)
-        const subject = { linuxUser: was?.name ?? `uid ${uid}`, uid }
-        return [
-          uid,
-          {
-            subject: was === undefined ? subject : { ...subject, person: was.person },
-            reason: goneReason,
-          },
-        ]
-      }),
-    )
-  }
-
-  /** Once for a loss; again when what became of its sessions changed, as after a helper's failure. */
-  const tell = (uid: number, { subject, reason }: Lost, sessions: Ending): void => {
-    const before = told.get(uid)
-    if (before === sessions || (before !== undefined && sessions === 'none')) return
-    told.set(uid, sessions)
-    deps.audit({ action: 'access-lost', at: deps.clock.now(), subject, reason, sessions })
-  }
-
-  const end = async (uid: number, lost: Lost): Promise<void> => {
-    if (deps.onRevoke === 'keep') {
-      tell(uid, lost, 'kept')
-      return
-    }
-    try {
-      await deps.terminate(uid)
-      tell(uid, lost, 'terminated')
-      const endedAt = deps.clock.now()
-      const { person } = lost.subject
-      if (person === undefined) return
-      deps.clock.after(reportMs, () => {
-        deps.abandon(person, endedAt)
-      })
-    } catch (error) {
-      deps.log.error(
-        { err: error, uid },
-        `ending the sessions of ${lost.subject.linuxUser} failed; the next read tries again`,
-      )
-      tell(uid, lost, 'failed')
-    }
-  }
-
-  /** Ends what is left of who is here and may not enter; forgets what was told of who may again. */
-  const endLostKeys = async (view: DoorView, live: ReadonlySet<number>): Promise<void> => {
-    const uids = new Set([...live, ...told.keys()]).values()
-    // Where IAM hangs, each question costs its whole budget.
-    const worker = async (): Promise<void> => {
-      for (const uid of uids) {
-        const account = view.index.accountByUid(uid)
-        if (account === undefined) continue
-        const { passwd, user } = account
-        const standing = standingOf(await deps.keysOf(user), deps.requireMfa)
-        if (standing?.state === 'good') told.delete(uid)
-        if (standing?.state !== 'lost' || !live.has(uid)) continue
-        const subject = { linuxUser: passwd.name, uid, person: user }
-        await end(uid, { subject, reason: standing.reason })
-      }
-    }
-    await Promise.all(Array.from({ length: concurrency }, worker))
-  }
-
-  const sharedStanding = async (
-    view: DoorView,
-    session: SharedSession,
-  ): Promise<Standing | undefined> => {
-    const sharers = sharersOf(view.directory, session.account)
-    const person = sharers?.find(({ id }) => id === session.person.id)
-    if (person === undefined)
-      return { state: 'lost', reason: 'in no group that shares the account any more' }
-    return standingOf(await deps.keysOf(person), deps.requireMfa)
-  }
-
-  /** A shared account's processes are a local user's: they are not ended, which somebody must know. */
-  const checkShared = async (view: DoorView): Promise<void> => {
-    const sessions = new Map(
-      deps.sharedSessions().map((each) => [`${each.account} ${each.person.id}`, each]),
-    )
-    for (const mark of toldShared) if (!sessions.has(mark)) toldShared.delete(mark)
-    for (const [mark, session] of sessions) {
-      const standing = await sharedStanding(view, session)
-      if (standing?.state === 'good') toldShared.delete(mark)
-      if (standing?.state !== 'lost' || toldShared.has(mark)) continue
-      toldShared.add(mark)
-      const { account, person } = session
-      deps.audit({
-        action: 'access-lost',
-        at: deps.clock.now(),
-        subject: { linuxUser: account, person },
-        reason: `${standing.reason}: the session on the shared account ${account} goes on and must be ended by hand`,
-        sessions: 'kept',
-      })
-    }
-  }
-
-  return {
-    check: async (before) => {
-      const view = deps.view()
-      if (view === undefined) return
-      remember(before?.accounts ?? [])
-      const live = await liveUids()
-      for (const [uid, each] of lostAccounts(view, live)) await end(uid, each)
-      for (const { passwd, user } of before?.accounts ?? []) {
-        const { name, uid } = passwd
-        if (view.index.accountByUid(uid) !== undefined || live.has(uid)) continue
-        const subject = { linuxUser: name, uid, person: user }
-        tell(uid, { subject, reason: goneReason }, 'none')
-      }
-      await endLostKeys(view, live)
-      await checkShared(view)
-    },
-  }
+  return { check: (removed) => check(self, removed) }
 }

@@ -1,7 +1,6 @@
 // Sessions as PAM reports them: opened, closed, and with which key.
 import { LRUCache } from 'lru-cache'
 import type { Audit, AuditKey, AuditSubject } from '../audit/event.ts'
-import { sharersOf } from '../directory/access.ts'
 import type { LocalAccounts, SourceUser } from '../directory/types.ts'
 import { identify as identifyKey } from '../keys/certificate.ts'
 import { keyOfBlob } from '../keys/credentials.ts'
@@ -77,13 +76,13 @@ export function createSessions(deps: SessionDeps): Sessions {
 
   const identify = (fields: SessionFields): Who | undefined => {
     const view = deps.view()
-    const entered = view?.index.accountByName(fields.user)
-    const asker = view?.index.accountByName(fields.ruser)
+    const entered = view?.directory.accountByName(fields.user)
+    const asker = view?.directory.accountByName(fields.ruser)
     // sudo and su enter somebody else's account: the person is who asked. With an address it is
     // what another host claims, which counts only where nothing else tells.
     const account = fields.rhost === '' ? (asker ?? entered) : (entered ?? asker)
     const shared = account === undefined
-    const sharers = view === undefined ? undefined : sharersOf(view.directory, fields.user)
+    const sharers = view?.directory.sharersOf(fields.user)
     const people = shared ? (sharers ?? []) : [account.user]
     if (people.length === 0) return undefined
     const base = {

@@ -11,7 +11,7 @@ import {
   type StatusDocument,
 } from '../control/documents.ts'
 import type { Passwd } from '../directory/types.ts'
-import { isHomeRefused, lookForLeftovers, type FindLeftovers } from '../platform/leftovers.ts'
+import { isHomeRefused, lookForLeftovers, type LeftoverSearch } from '../platform/leftovers.ts'
 import { sssdFindings } from '../platform/sssd.ts'
 import { ago, print, table, type Output } from './print.ts'
 import { Refused, type Ask } from './resolver-client.ts'
@@ -182,14 +182,14 @@ const marks = { pass: 'yes ', fail: 'NO  ', info: '    ' } as const
 
 /** What only the process that asks can see: the resolver's unit has no homes (ProtectHome=). */
 type HostView = {
-  readonly look: () => Promise<FindLeftovers>
+  readonly look: () => Promise<LeftoverSearch>
   readonly isHomeRefused: (account: Passwd) => Promise<boolean>
 }
 
 async function withHost(document: ExplainDocument, host: HostView): Promise<ExplainDocument> {
   const { passwd } = document
   if (passwd === null) return document
-  const left = await (await host.look())(passwd, 'files')
+  const left = await (await host.look()).find(passwd, 'files')
   const isRefused = await host.isHomeRefused(passwd)
   const home = {
     rule: 'home',

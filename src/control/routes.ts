@@ -1,15 +1,15 @@
 // What control.sock answers: one function a document, over what the daemon hands in.
 import { flawOf } from '../access/door.ts'
-import { sharersOf } from '../directory/access.ts'
-import { explainName, type Explanation, type ExplainStep } from '../directory/explain.ts'
+import type { Explanation, ExplainStep } from '../directory/explain.ts'
 import type { Account, SourceUser } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
 import { ageOf, type Clock } from '../platform/clock.ts'
+import type { Explain } from '../refresh/explain.ts'
 import type { MissResolver } from '../refresh/miss.ts'
-import type { Refresher } from '../refresh/refresh.ts'
+import type { Refresher, ReadRequest, RefreshResult } from '../refresh/refresh.ts'
 import type { Current, Store } from '../refresh/store.ts'
-import type { Source } from '../sources/source.ts'
+import type { SourceKind } from '../sources/source.ts'
 import type {
   ExplainDocument,
   GroupsDocument,
@@ -24,8 +24,14 @@ export type ControlParts = {
   readonly version: string
   readonly startedAt: number
   readonly store: Store
-  readonly source: Pick<Source, 'kind' | 'calls'>
-  readonly refresher: Refresher
+  readonly sourceKind: SourceKind
+  /** Requests to the source since start, by operation. */
+  readonly calls: () => Readonly<Record<string, number>>
+  readonly refresher: Pick<Refresher, 'failure' | 'unread'>
+  /** Has the source read. */
+  readonly readNow: (request: ReadRequest) => Promise<RefreshResult>
+  /** What the directory says of a name. */
+  readonly explain: Explain
   readonly keys: KeyLookup
   readonly misses: MissResolver
   readonly missCallsPerMinute: number
@@ -52,9 +58,8 @@ function stateOf({ refresher, store, keys }: ControlParts): StatusDocument['sour
 }
 
 function unreadOverrides(store: Store): StatusDocument['source']['unreadOverrides'] {
-  const { reason, keptIds, unknownIds } = store.current()?.source.unreadOverrides ?? {}
-  if (reason === undefined) return null
-  return { ...reason, kept: keptIds?.length ?? 0, leftOut: unknownIds?.length ?? 0 }
+  const { reason, kept = 0, leftOut = 0 } = store.current()?.unreadOverrides ?? {}
+  return reason === undefined ? null : { ...reason, kept, leftOut }
 }
 
 /** GET /status */
@@ -62,27 +67,28 @@ export function statusOf(parts: ControlParts): StatusDocument {
   const now = parts.store.current()
   const failure = parts.refresher.failure()
   const misses = parts.misses.stats()
+  const report = now?.directory.report() ?? { refused: [], notices: [] }
   return {
     version: parts.version,
     startedAt: parts.startedAt,
     source: {
-      kind: parts.source.kind,
+      kind: parts.sourceKind,
       state: stateOf(parts),
       lastError: failure ?? null,
       unreadGroups: parts.refresher
         .unread()
         .map((group) => ({ ...group, lastReadAt: group.lastReadAt ?? null })),
       unreadOverrides: unreadOverrides(parts.store),
-      apiCalls: parts.source.calls(),
+      apiCalls: parts.calls(),
     },
     directory: {
-      users: now?.directory.accounts.length ?? 0,
-      groups: now?.directory.groups.length ?? 0,
+      users: now?.directory.userCount ?? 0,
+      groups: now?.directory.groupCount ?? 0,
       generation: now?.generation ?? 0,
       readAt: now?.readAt.wall ?? null,
       stale: now === undefined || ageOf(parts.clock, now.readAt) > parts.refreshMs * 3,
-      refused: [...(now?.directory.refused ?? [])],
-      notices: [...(now?.directory.notices ?? [])],
+      refused: [...report.refused],
+      notices: [...report.notices],
     },
     keys: { ...parts.keys.stats(), problems: [...parts.keys.problems()] },
     misses: {
@@ -97,16 +103,25 @@ export function statusOf(parts: ControlParts): StatusDocument {
   }
 }
 
+/** All of a list, in its order. */
+function* eachOf<T>(item: (index: number) => T | undefined): Generator<T> {
+  for (let at = 0; ; at++) {
+    const next = item(at)
+    if (next === undefined) return
+    yield next
+  }
+}
+
 /** GET /users */
-export function usersOf({ directory, index }: Current): UsersDocument {
+export function usersOf({ directory }: Current): UsersDocument {
   return {
-    users: directory.accounts.map(({ passwd, user }) => ({
+    users: [...eachOf(directory.account)].map(({ passwd, user }) => ({
       ...passwd,
       iamName: user.name,
       arn: user.arn,
       id: user.id,
-      groups: (index.initgroups(passwd.name) ?? []).flatMap(
-        (gid) => index.groupByGid(gid)?.name ?? [],
+      groups: (directory.initgroups(passwd.name) ?? []).flatMap(
+        (gid) => directory.groupByGid(gid)?.name ?? [],
       ),
     })),
   }
@@ -115,7 +130,7 @@ export function usersOf({ directory, index }: Current): UsersDocument {
 /** GET /groups */
 export function groupsOf({ directory }: Current): GroupsDocument {
   return {
-    groups: directory.groups.map((group) => ({
+    groups: [...eachOf(directory.group)].map((group) => ({
       ...group,
       members: [...group.members],
     })),
@@ -134,12 +149,11 @@ function keyRow(key: AuthorizedKey, owner: string): KeysDocument['keys'][number]
 }
 
 /** As sshd would ask, by the Linux name; else by the name or the id in the source. */
-function accountOf(current: Current, name: string): Account | undefined {
-  return (
-    current.index.accountByName(name) ??
-    current.directory.accounts.find(({ user }) => user.name === name) ??
-    current.index.accountById(name)
-  )
+function accountOf({ directory }: Current, name: string): Account | undefined {
+  const byName = directory.accountByName(name)
+  if (byName !== undefined) return byName
+  for (const account of eachOf(directory.account)) if (account.user.name === name) return account
+  return directory.accountById(name)
 }
 
 /** GET /keys/NAME; undefined for nobody of ours, a sentence when the source cannot be asked. */
@@ -148,7 +162,7 @@ export async function keysOf(
   current: Current,
   name: string,
 ): Promise<KeysDocument | string | undefined> {
-  const shared = sharersOf(current.directory, name)
+  const shared = current.directory.sharersOf(name)
   const account = shared === undefined ? accountOf(current, name) : undefined
   const people = shared ?? (account === undefined ? undefined : [account.user])
   if (people === undefined) return undefined
@@ -232,10 +246,29 @@ function shareSteps(
     : []
 }
 
+/** The person who is meant, by what lets them in beside the directory; undefined: nothing to add. */
+async function stepsAfter(
+  parts: ControlParts,
+  told: Explanation & { readonly name: string },
+  ageMs: number,
+): Promise<{ readonly allowed: boolean; readonly steps: readonly ExplainStep[] }> {
+  if (told.person !== undefined)
+    return told.allowed ? personSteps(parts, told.person, ageMs) : { allowed: false, steps: [] }
+  const age: ExplainStep = {
+    rule: 'directory',
+    outcome: 'info',
+    found: `read ${Math.round(ageMs / 1000)} s ago; \`iamlogin refresh ${told.name}\` asks now`,
+  }
+  const missing = shareSteps(parts, told)
+  return {
+    allowed: told.allowed && missing.length === 0,
+    steps: [...(told.isLocal ? [] : [age]), ...missing],
+  }
+}
+
 /** GET /explain/NAME */
 export async function explainOf(parts: ControlParts, name: string): Promise<ExplainDocument> {
-  const current = parts.store.current()
-  if (current === undefined)
+  if (parts.store.current() === undefined)
     return {
       name,
       allowed: false,
@@ -244,33 +277,18 @@ export async function explainOf(parts: ControlParts, name: string): Promise<Expl
       passwd: null,
       steps: [{ rule: 'directory', outcome: 'fail', found: 'not read yet' }],
     }
-  const { source, directory, local, rules } = current
-  const told = explainName(name, { source, directory, rules, local })
-  const ageMs = ageOf(parts.clock, current.readAt)
-  const steps: ExplainStep[] = [...told.steps]
-  const document = (allowed: boolean): ExplainDocument => ({
+  const told = await parts.explain(name)
+  const current = parts.store.current()
+  const ageMs = current === undefined ? 0 : ageOf(parts.clock, current.readAt)
+  const { allowed, steps } = await stepsAfter(parts, { ...told, name }, ageMs)
+  return {
     name,
     allowed,
     account: told.account ?? null,
     isLocal: told.isLocal,
-    passwd: current.index.accountByName(told.account ?? '')?.passwd ?? null,
-    steps,
-  })
-  if (told.person === undefined) {
-    if (!told.isLocal)
-      steps.push({
-        rule: 'directory',
-        outcome: 'info',
-        found: `read ${Math.round(ageMs / 1000)} s ago; \`iamlogin refresh ${name}\` asks now`,
-      })
-    const missing = shareSteps(parts, told)
-    steps.push(...missing)
-    return document(told.allowed && missing.length === 0)
+    passwd: current?.directory.accountByName(told.account ?? '')?.passwd ?? null,
+    steps: [...told.steps, ...steps],
   }
-  if (!told.allowed) return document(false)
-  const person = await personSteps(parts, told.person, ageMs)
-  steps.push(...person.steps)
-  return document(person.allowed)
 }
 
 /** POST /refresh */
@@ -281,16 +299,16 @@ export async function refreshNow(
   const account =
     options.user === undefined
       ? undefined
-      : parts.store.current()?.index.accountByName(options.user)
+      : parts.store.current()?.directory.accountByName(options.user)
   parts.keys.expire(account?.user.id)
   if (options.confirm) parts.keys.confirm()
-  const result = await parts.refresher.readNow({ confirm: options.confirm })
+  const result = await parts.readNow({ confirm: options.confirm })
   await parts.written()
   const now = parts.store.current()
   return {
     refreshed: result.ok,
-    users: now?.directory.accounts.length ?? 0,
-    groups: now?.directory.groups.length ?? 0,
+    users: now?.directory.userCount ?? 0,
+    groups: now?.directory.groupCount ?? 0,
     error: result.ok ? null : result.failure,
     owedWrites: [...parts.owed()],
   }

@@ -1,5 +1,4 @@
 // Who may be here: group membership in the source, read by the rules.
-import { finish, pace, type Steps } from './steps.ts'
 import type { Directory, DirectoryRules, SourceDirectory, SourceUser } from './types.ts'
 
 /** The groups that a read must ask for: each once; "*" stands for every user. */
@@ -12,32 +11,14 @@ export function queriedGroups(
 }
 
 /** Ids of the members of the named groups; "*" is everyone that the source told. */
-export function* memberSteps(
-  source: SourceDirectory,
-  groupNames: readonly string[],
-): Steps<ReadonlySet<string>> {
-  const ids = new Set<string>()
-  const due = pace()
-  if (groupNames.includes('*'))
-    for (const { id } of source.users) {
-      ids.add(id)
-      if (due()) yield
-    }
-  const wanted = new Set(groupNames)
-  for (const group of source.groups.filter(({ name }) => wanted.has(name)))
-    for (const id of group.memberIds) {
-      ids.add(id)
-      if (due()) yield
-    }
-  return ids
-}
-
-/** As memberSteps, at once. */
 export function membersOf(
   source: SourceDirectory,
   groupNames: readonly string[],
 ): ReadonlySet<string> {
-  return finish(memberSteps(source, groupNames))
+  const wanted = new Set(groupNames)
+  const groups = source.groups.filter(({ name }) => wanted.has(name))
+  const everybody = wanted.has('*') ? source.users.map(({ id }) => id) : []
+  return new Set([...everybody, ...groups.flatMap(({ memberIds }) => memberIds)])
 }
 
 /** The people who may log in to each shared local account. */

@@ -1,10 +1,9 @@
 // Source records + rules -> the directory of this host, with everyone who was refused and why.
 // The order of the input never matters: records are sorted by age first, so the older one wins.
-import { memberSteps, sharedPeople } from './access.ts'
+import { membersOf, sharedPeople } from './access.ts'
 import { chooseHome, chooseShell, homeFolder, livesThere, localHomesIn } from './home.ts'
 import { createHomes } from './homes.ts'
 import { createIdSpace, inRange, type IdSpace } from './ids.ts'
-import { finish, pace, sortSteps, type Steps } from './steps.ts'
 import { linuxName, systemOwner } from './username.ts'
 import type {
   Account,
@@ -38,17 +37,15 @@ function byAge(
   return a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }
 
-function* unique<T extends SourceUser | SourceGroup>(
+function unique<T extends SourceUser | SourceGroup>(
   records: readonly T[],
   wanted: (record: T) => boolean,
-): Steps<readonly T[]> {
+): readonly T[] {
   const found = new Map<string, T>()
-  const due = pace()
   for (const record of records) {
     if (wanted(record)) found.set(record.id, record)
-    if (due()) yield
   }
-  return yield* sortSteps([...found.values()], byAge)
+  return [...found.values()].toSorted(byAge)
 }
 
 /**
@@ -129,22 +126,20 @@ type Names = {
 }
 
 /** Gives names by age, over users and groups alike: a person needs both the name and its group. */
-function* nameAll(
+function nameAll(
   users: readonly SourceUser[],
   groups: readonly SourceGroup[],
   context: Naming & { readonly refused: Refusal[] },
-): Steps<Names> {
+): Names {
   const { refused } = context
   const taken = new Map<string, Candidate>()
   const namedUsers: Named<SourceUser>[] = []
   const namedGroups: Named<SourceGroup>[] = []
-  const due = pace()
   const candidates: readonly Candidate[] = [
     ...users.map((record) => ({ kind: 'user' as const, record })),
     ...groups.map((record) => ({ kind: 'group' as const, record })),
   ]
-  for (const candidate of yield* sortSteps(candidates, compareCandidates)) {
-    if (due()) yield
+  for (const candidate of candidates.toSorted(compareCandidates)) {
     const { kind, record } = candidate
     const result = linuxName(record.name, context.rules)
     if (!result.ok) {
@@ -267,62 +262,52 @@ function makeAccount(
 }
 
 /** Pins with the given ids added: the same object where nothing is new. */
-function* addPins(
+function addPins(
   pins: Readonly<Record<string, number>>,
   given: readonly (readonly [string, number])[],
-): Steps<Readonly<Record<string, number>>> {
+): Readonly<Record<string, number>> {
   const fresh: (readonly [string, number])[] = []
-  const due = pace()
   for (const pair of given) {
     if (pins[pair[0]] !== pair[1]) fresh.push(pair)
-    if (due()) yield
   }
   if (fresh.length === 0) return pins
   const all: Record<string, number> = {}
   for (const id in pins) {
     all[id] = pins[id] ?? 0
-    if (due()) yield
   }
   for (const [id, value] of fresh) {
     all[id] = value
-    if (due()) yield
   }
   return all
 }
 
-function* makeAccounts(
-  named: readonly Named<SourceUser>[],
-  context: Making,
-): Steps<readonly Account[]> {
+function makeAccounts(named: readonly Named<SourceUser>[], context: Making): readonly Account[] {
   // Overrides first: the tag wins against a hash, whoever is older.
   const hasUid = ({ record }: Named<SourceUser>): boolean => record.overrides?.uid !== undefined
   const ordered = [...named.filter(hasUid), ...named.filter((each) => !hasUid(each))]
   const accounts: Account[] = []
-  const due = pace()
   for (const each of ordered) {
     const made = makeAccount(each, context)
     if ('passwd' in made) accounts.push(made)
     else context.refused.push(made)
-    if (due()) yield
   }
-  return yield* sortSteps(accounts, (a, b) => byAge(a.user, b.user))
+  return accounts.toSorted((a, b) => byAge(a.user, b.user))
 }
 
 function compareNames(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** The directory in steps: the same input, in any order, gives the same directory. */
-export function* buildSteps(input: BuildInput): Steps<Directory> {
+/** Builds the directory: the same input, in any order, gives the same one. */
+export function buildDirectory(input: BuildInput): Directory {
   const { source, rules, local, pins } = input
   const refused: Refusal[] = []
   const notices: Notice[] = []
-  const due = pace()
-  const present = yield* memberSteps(source, rules.groups)
+  const present = membersOf(source, rules.groups)
   const wantedGroups = new Set([...rules.groups, ...rules.sudoGroups])
-  const users = yield* unique(source.users, ({ id }) => present.has(id))
-  const groups = yield* unique(source.groups, ({ name }) => wantedGroups.has(name))
-  const names = yield* nameAll(users, groups, { rules, local, refused })
+  const users = unique(source.users, ({ id }) => present.has(id))
+  const groups = unique(source.groups, ({ name }) => wantedGroups.has(name))
+  const names = nameAll(users, groups, { rules, local, refused })
 
   // One space for uids and gids: a user's private group has the user's own number.
   const living = new Map(pinOf(pins.gids, sudoGroupId))
@@ -339,7 +324,6 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
         living.set(record.id, pin)
         if (!inRange(pin, rules.ids)) notices.push(movedFrom(pin, kind, record))
       }
-      if (due()) yield
     }
   const space = createIdSpace(rules.ids, living, local.ids, untagged)
   const sudoGid = space.give(sudoGroupId)
@@ -353,34 +337,31 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
   const unread = unreadRefusal(source)
   const naming = { rules, local, taken: names.taken }
   const making = { ...naming, unread, space, homes, localHomes, refused, notices }
-  const accounts = yield* makeAccounts(names.users, making)
+  const accounts = makeAccounts(names.users, making)
 
   const nameById = new Map<string, string>()
   for (const { user, passwd } of accounts) {
     nameById.set(user.id, passwd.name)
-    if (due()) yield
   }
-  const membersNamed = function* (ids: ReadonlySet<string>): Steps<readonly string[]> {
+  const membersNamed = function (ids: ReadonlySet<string>): readonly string[] {
     const names: string[] = []
     for (const id of ids) {
       const name = nameById.get(id)
       if (name !== undefined) names.push(name)
-      if (due()) yield
     }
-    return yield* sortSteps(names, compareNames)
+    return names.toSorted(compareNames)
   }
   const linuxGroups: Group[] = []
   for (const { passwd } of accounts) {
     linuxGroups.push({ name: passwd.name, gid: passwd.gid, members: [] })
-    if (due()) yield
   }
   const gids: (readonly [string, number])[] = [[sudoGroupId, sudoGid]]
   for (const { record, name } of names.groups) {
     const gid = space.give(record.id)
     gids.push([record.id, gid])
-    linuxGroups.push({ name, gid, members: yield* membersNamed(new Set(record.memberIds)) })
+    linuxGroups.push({ name, gid, members: membersNamed(new Set(record.memberIds)) })
   }
-  const sudoers = yield* membersNamed(yield* memberSteps(source, rules.sudoGroups))
+  const sudoers = membersNamed(membersOf(source, rules.sudoGroups))
   linuxGroups.push({ name: sudoGroupName, gid: sudoGid, members: sudoers })
   // A tag's as well: another user whose tag gets the same number later is refused.
   const uids = accounts.map(({ user, passwd }) => [user.id, passwd.uid] as const)
@@ -392,16 +373,11 @@ export function* buildSteps(input: BuildInput): Steps<Directory> {
     notices,
     shared: sharedPeople(source, rules),
     pins: {
-      uids: yield* addPins(pins.uids, uids),
-      gids: yield* addPins(pins.gids, gids),
+      uids: addPins(pins.uids, uids),
+      gids: addPins(pins.gids, gids),
       ...(Object.keys(words).length === 0 ? {} : { homes: words }),
     },
   }
-}
-
-/** As buildSteps, at once. */
-export function buildDirectory(input: BuildInput): Directory {
-  return finish(buildSteps(input))
 }
 
 function movedFrom(pin: number, kind: Kind, { id, name }: SourceUser | SourceGroup): Notice {

@@ -1,8 +1,6 @@
 // What changed: between two directories, and whether two reads of a source say the same.
-import { pace, type Steps } from './steps.ts'
 import type {
   Account,
-  Directory,
   SourceDirectory,
   SourceGroup,
   SourceUser,
@@ -17,36 +15,24 @@ export type DirectoryDiff = {
   readonly renamed: readonly { readonly account: Account; readonly name: string }[]
 }
 
-function* byId(accounts: readonly Account[]): Steps<ReadonlyMap<string, Account>> {
-  const known = new Map<string, Account>()
-  const due = pace()
-  for (const account of accounts) {
-    known.set(account.user.id, account)
-    if (due()) yield
-  }
-  return known
+function byId(accounts: readonly Account[]): ReadonlyMap<string, Account> {
+  return new Map(accounts.map((account) => [account.user.id, account]))
 }
 
 /** Accounts that came, went and were renamed, compared by immutable id; a changed uid came and went. */
-export function* diffSteps(before: Directory, after: Directory): Steps<DirectoryDiff> {
-  const known = yield* byId(before.accounts)
-  const added: Account[] = []
-  const removed: Account[] = []
-  const renamed: { account: Account; name: string }[] = []
-  const due = pace()
-  for (const account of after.accounts) {
-    const old = known.get(account.user.id)
-    if (old?.passwd.uid !== account.passwd.uid) added.push(account)
-    else if (old.passwd.name !== account.passwd.name)
-      renamed.push({ account, name: old.passwd.name })
-    if (due()) yield
+export function diffAccounts(before: readonly Account[], after: readonly Account[]): DirectoryDiff {
+  const known = byId(before)
+  const present = byId(after)
+  const isIn = (accounts: typeof known, { user, passwd }: Account): boolean =>
+    accounts.get(user.id)?.passwd.uid === passwd.uid
+  return {
+    added: after.filter((account) => !isIn(known, account)),
+    removed: before.filter((account) => !isIn(present, account)),
+    renamed: after.flatMap((account) => {
+      const name = isIn(known, account) ? known.get(account.user.id)?.passwd.name : undefined
+      return name === undefined || name === account.passwd.name ? [] : [{ account, name }]
+    }),
   }
-  const present = yield* byId(after.accounts)
-  for (const account of before.accounts) {
-    if (present.get(account.user.id)?.passwd.uid !== account.passwd.uid) removed.push(account)
-    if (due()) yield
-  }
-  return { added, removed, renamed }
 }
 
 function sameUser(a: SourceUser, b: SourceUser): boolean {
@@ -73,19 +59,14 @@ function sameGroup(a: SourceGroup, b: SourceGroup): boolean {
   )
 }
 
-function* sameRecords<T>(
-  a: readonly T[],
-  b: readonly T[],
-  same: (a: T, b: T) => boolean,
-): Steps<boolean> {
-  const due = pace()
-  if (a.length !== b.length) return false
-  for (const [at, record] of a.entries()) {
-    const other = b[at]
-    if (other === undefined || !same(record, other)) return false
-    if (due()) yield
-  }
-  return true
+function sameRecords<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
+  return (
+    a.length === b.length &&
+    a.every((record, at) => {
+      const other = b[at]
+      return other !== undefined && same(record, other)
+    })
+  )
 }
 
 function sameUnread(a: UnreadGroup, b: UnreadGroup): boolean {
@@ -100,21 +81,21 @@ function sameUnread(a: UnreadGroup, b: UnreadGroup): boolean {
 const isSameId = (x: string, y: string): boolean => x === y
 const allRead: UnreadOverrides = { keptIds: [], unknownIds: [] }
 
-function* sameOverrides(a = allRead, b = allRead): Steps<boolean> {
+function sameOverrides(a = allRead, b = allRead): boolean {
   if (a.reason?.code !== b.reason?.code) return false
-  if (!(yield* sameRecords(a.keptIds, b.keptIds, isSameId))) return false
-  return yield* sameRecords(a.unknownIds, b.unknownIds, isSameId)
+  if (!sameRecords(a.keptIds, b.keptIds, isSameId)) return false
+  return sameRecords(a.unknownIds, b.unknownIds, isSameId)
 }
 
 /** Whether two reads gave the same records in the same order. */
-export function* sameSourceSteps(a: SourceDirectory, b: SourceDirectory): Steps<boolean> {
+export function isSameSource(a: SourceDirectory, b: SourceDirectory): boolean {
   if (a.complete !== b.complete) return false
-  if (!(yield* sameRecords(a.users, b.users, sameUser))) return false
-  if (!(yield* sameRecords(a.groups, b.groups, sameGroup))) return false
-  if (!(yield* sameRecords(a.unread ?? [], b.unread ?? [], sameUnread))) return false
-  if (!(yield* sameOverrides(a.unreadOverrides, b.unreadOverrides))) return false
-  if (!(yield* sameRecords(a.keptUserIds ?? [], b.keptUserIds ?? [], isSameId))) return false
+  if (!sameRecords(a.users, b.users, sameUser)) return false
+  if (!sameRecords(a.groups, b.groups, sameGroup)) return false
+  if (!sameRecords(a.unread ?? [], b.unread ?? [], sameUnread)) return false
+  if (!sameOverrides(a.unreadOverrides, b.unreadOverrides)) return false
+  if (!sameRecords(a.keptUserIds ?? [], b.keptUserIds ?? [], isSameId)) return false
   for (const [at, { memberIds }] of a.groups.entries())
-    if (!(yield* sameRecords(memberIds, b.groups[at]?.memberIds ?? [], isSameId))) return false
+    if (!sameRecords(memberIds, b.groups[at]?.memberIds ?? [], isSameId)) return false
   return true
 }

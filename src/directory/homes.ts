@@ -1,29 +1,22 @@
 // Whose home is not named after them: a person who was renamed keeps the home of before, and nobody
 // else gets it, for their files are in it.
-import { pace, type Steps } from './steps.ts'
 import type { Account, Pins, SourceUser } from './types.ts'
 
 /** SourceUser.id -> the word that stands for `%u` in the home. */
 export type HomeWords = Readonly<Record<string, string>>
 
 /** Pins with the homes of those whose name in the source is another one now. */
-export function* keepHomesSteps(
+export function keepHomes(
   pins: Pins,
   before: readonly Account[],
   users: readonly SourceUser[],
-): Steps<Pins> {
-  const names = new Map<string, string>()
-  const due = pace()
-  for (const user of users) {
-    names.set(user.id, user.name)
-    if (due()) yield
-  }
+): Pins {
+  const names = new Map(users.map(({ id, name }) => [id, name]))
   const kept: Record<string, string> = {}
   for (const { user, passwd } of before) {
     const name = names.get(user.id)
     if (name !== undefined && name !== user.name && pins.homes?.[user.id] === undefined)
       kept[user.id] = passwd.name
-    if (due()) yield
   }
   return Object.keys(kept).length === 0 ? pins : { ...pins, homes: { ...pins.homes, ...kept } }
 }

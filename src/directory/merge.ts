@@ -1,17 +1,14 @@
 // Groups are believed one by one: what a read could not say of a group, the last good read says.
-import { pace, type Steps } from './steps.ts'
 import type { SourceDirectory, SourceUser, UnreadGroup } from './types.ts'
 
 /** Tells whether a person of an earlier read may still exist by what this read told. */
-function* survivors(fetched: SourceDirectory): Steps<(user: SourceUser) => boolean> {
+function survivors(fetched: SourceDirectory): (user: SourceUser) => boolean {
   const ids = new Set<string>()
   const idByName = new Map<string, string>()
-  const due = pace()
   for (const { id, name } of fetched.users) {
     ids.add(id)
     // Names of IAM are not distinguished by case.
     idByName.set(name.toLowerCase(), id)
-    if (due()) yield
   }
   return ({ id, name }) =>
     ids.has(id) ||
@@ -26,18 +23,16 @@ function* survivors(fetched: SourceDirectory): Steps<(user: SourceUser) => boole
  * @param lastReadAt of groups whose last known members may still serve: when they were read,
  * milliseconds since the epoch
  */
-export function* mergeSteps(
+export function mergeUnread(
   fetched: SourceDirectory,
   before: SourceDirectory | undefined,
   lastReadAt: ReadonlyMap<string, number>,
-): Steps<SourceDirectory> {
+): SourceDirectory {
   if (fetched.unread === undefined) return fetched
-  const mayExist = yield* survivors(fetched)
-  const due = pace()
+  const mayExist = survivors(fetched)
   const known = new Map<string, SourceUser>()
   for (const user of before?.users ?? []) {
     if (mayExist(user)) known.set(user.id, user)
-    if (due()) yield
   }
   const groups = [...fetched.groups]
   const wanted = new Set<string>()
@@ -56,7 +51,6 @@ export function* mergeSteps(
     const memberIds: string[] = []
     for (const id of group.memberIds) {
       if (known.has(id)) memberIds.push(id)
-      if (due()) yield
     }
     for (const id of memberIds) wanted.add(id)
     groups.push({ ...group, memberIds })

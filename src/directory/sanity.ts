@@ -1,7 +1,6 @@
 // A source that suddenly forgets many people must not shut them out on one answer's word: a large
 // loss needs a second read or an administrator. Compared is what the source said, before and now, of
 // the groups that are asked for now; what the administrator's rules make of it is no suspicion.
-import { pace, type Steps } from './steps.ts'
 import type { SourceDirectory } from './types.ts'
 
 /** A loss that is not believed at one read. */
@@ -30,42 +29,31 @@ type Scope = {
   readonly now: ReadonlySet<string>
 }
 
-function* union(lists: readonly Iterable<string>[]): Steps<ReadonlySet<string>> {
-  const all = new Set<string>()
-  const due = pace()
-  for (const list of lists)
-    for (const id of list) {
-      all.add(id)
-      if (due()) yield
-    }
-  return all
-}
-
 /** What can be compared: each group that was read before and is asked for now, and all of them. */
-function* scopesOf(
+function scopesOf(
   before: SourceDirectory,
   now: SourceDirectory,
   asked: readonly string[],
-): Steps<readonly Scope[]> {
+): readonly Scope[] {
   const groups: Scope[] = []
   for (const { name, memberIds } of before.groups) {
     if (!asked.includes(name)) continue
     const fresh = now.groups.find((group) => group.name === name)
     groups.push({
       group: name,
-      before: yield* union([memberIds]),
-      now: yield* union([fresh?.memberIds ?? []]),
+      before: new Set(memberIds),
+      now: new Set(fresh?.memberIds),
     })
   }
   // Where everybody is named now, whoever was named before, for any reason, is still to be there.
   const everybody = now.complete
     ? {
-        before: yield* union([before.users.map(({ id }) => id)]),
-        now: yield* union([now.users.map(({ id }) => id)]),
+        before: new Set(before.users.map(({ id }) => id)),
+        now: new Set(now.users.map(({ id }) => id)),
       }
     : {
-        before: yield* union(groups.map((each) => each.before)),
-        now: yield* union(groups.map((each) => each.now)),
+        before: new Set(groups.flatMap((each) => [...each.before])),
+        now: new Set(groups.flatMap((each) => [...each.now])),
       }
   return [{ group: '', ...everybody }, ...groups]
 }
@@ -89,20 +77,18 @@ function sentence({ group, before, now }: Scope, missing: number): string {
  * three.
  * @param asked the groups that `now` was asked for; "*" is everybody
  */
-export function* lossSteps(
+export function lossBetween(
   before: SourceDirectory,
   now: SourceDirectory,
   asked: readonly string[],
-): Steps<Loss | undefined> {
+): Loss | undefined {
   const reasons: string[] = []
   const marks = new Set<string>()
   const scopes: LostScope[] = []
-  const due = pace()
-  for (const scope of yield* scopesOf(before, now, asked)) {
+  for (const scope of scopesOf(before, now, asked)) {
     const missing: string[] = []
     for (const id of scope.before) {
       if (!scope.now.has(id)) missing.push(`${scope.group} ${id}`)
-      if (due()) yield
     }
     const lost = { group: scope.group, before: scope.before.size, now: scope.now.size }
     if (!isSuspicious(lost, missing.length)) continue

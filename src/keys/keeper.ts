@@ -11,6 +11,9 @@ export type KeyKeeper = {
   readonly close: () => Promise<void>
 }
 
+/** People who come for the first time are written together after this. */
+const delayMs = 1_000
+
 /** Makes the keeper. A write that fails is tried until it succeeds, and no reason to refuse a login. */
 export function createKeyKeeper(deps: {
   /** Writes keys.json; never rejects. */
@@ -18,8 +21,6 @@ export function createKeyKeeper(deps: {
   /** Writes keys.db; never rejects. */
   readonly publish: () => Promise<void>
   readonly clock: Clock
-  /** People who come for the first time are written together after this. */
-  readonly delayMs: number
   /** How much older than the last reading the times on disk may be. */
   readonly confirmMs: number
 }): KeyKeeper {
@@ -36,7 +37,7 @@ export function createKeyKeeper(deps: {
   const soon = (): void => {
     if (waiting) return
     waiting = true
-    clock.after(deps.delayMs, () => {
+    clock.after(delayMs, () => {
       if (waiting) void write()
     })
   }

@@ -1,22 +1,21 @@
 // Whose keys open which account, as the bytes of keys.db: what the key command goes by while no
 // resolver answers. The spec is the head of native/common/keys-file.h.
 import type { KeysConfig } from '../config/config.ts'
-import type { DirectoryIndex } from '../directory/lookup.ts'
-import { pace, type Steps } from '../directory/steps.ts'
-import type { CredentialPart, Directory, LocalAccounts, SourceUser } from '../directory/types.ts'
+import type { CredentialPart, LocalAccounts, SourceUser } from '../directory/types.ts'
 import { writeBootTime, type BootTime } from '../platform/boot-time.ts'
+import { createBreaks } from '../platform/breaks.ts'
 import type { Moment } from '../platform/clock.ts'
 import { createOutput, type Output } from '../snapshot/output.ts'
 import { beginRecord, endRecord } from '../snapshot/record.ts'
 import { sumOf } from '../snapshot/sum.ts'
+import type { DirectoryView } from '../snapshot/view.ts'
 import { headerSize, magic, personKind, requiresMfaFlag } from './known-keys.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
 import { knownFlawOf } from './known-flaw.ts'
 import type { KnownCredentials } from './lookup.ts'
 
 export type PublishedInput = {
-  readonly directory: Directory
-  readonly index: DirectoryIndex
+  readonly directory: Pick<DirectoryView, 'accountById' | 'sharedAccounts' | 'retain'>
   readonly local: LocalAccounts
   /** The last known keys of people, in any order. */
   readonly people: readonly KnownCredentials[]
@@ -118,24 +117,27 @@ export function nothingPublished(written: WrittenAt): Buffer {
   return seal(out, 0, { ...written, requireMfa: true })
 }
 
-/**
- * The whole file, in steps. A person who may not enter by what was read last has a record without keys; one
- * of whom nothing was read is not in it.
- */
-export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
-  const { directory, index, local, people } = input
-  const out = createOutput(65_536)
-  out.skip(headerSize)
-  // Who opens a shared account need not be a user here.
+/** People of whom keys are known, by id. */
+type KnownPeople = Map<string, readonly KnownKey[]>
+
+/** Writes one record for each person; gives how many. */
+async function writePeople(
+  out: Output,
+  input: PublishedInput,
+  known: KnownPeople,
+): Promise<number> {
+  const { directory, local, people } = input
+  // A person who opens a shared account need not be a user here.
   const sharers = new Map(
-    Object.values(directory.shared).flatMap((owners) => owners.map((owner) => [owner.id, owner])),
+    Object.values(directory.sharedAccounts()).flatMap((owners) =>
+      owners.map((owner) => [owner.id, owner]),
+    ),
   )
-  const known = new Map<string, readonly KnownKey[]>()
+  const breaks = createBreaks()
   let records = 0
-  const due = pace()
   for (const saved of people) {
-    if (due()) yield
-    const account = index.accountById(saved.id)
+    if (breaks.isDue()) await breaks.take()
+    const account = directory.accountById(saved.id)
     const owner = account?.user ?? sharers.get(saved.id)
     if (owner === undefined) continue
     const keys = keysOf(owner, saved, input)
@@ -147,14 +149,37 @@ export function* publishedSteps(input: PublishedInput): Steps<Buffer> {
     writeRecord(out, { name, uid, kind: kind.person }, keys)
     records++
   }
-  for (const [name, owners] of Object.entries(directory.shared)) {
+  return records
+}
+
+/** Writes one record for each shared account; gives how many. */
+function writeShared(out: Output, input: PublishedInput, known: KnownPeople): number {
+  const { directory, local } = input
+  let records = 0
+  for (const [name, owners] of Object.entries(directory.sharedAccounts())) {
     const uid = local.users.get(name)
     if (uid === undefined || uid === 0 || name === 'root') continue
     const keys = owners.flatMap(({ id }) => known.get(id) ?? [])
     if (keys.length === 0) continue
     writeRecord(out, { name, uid, kind: kind.shared }, keys)
     records++
-    yield
   }
-  return seal(out, records, input)
+  return records
+}
+
+/**
+ * The whole file. A person who may not enter by what was read last has a record without keys; one of whom
+ * nothing was read is not in it.
+ */
+export async function encodePublished(input: PublishedInput): Promise<Buffer> {
+  const out = createOutput(65_536)
+  out.skip(headerSize)
+  const known: KnownPeople = new Map()
+  const letGo = input.directory.retain()
+  try {
+    const people = await writePeople(out, input, known)
+    return seal(out, people + writeShared(out, input, known), input)
+  } finally {
+    letGo()
+  }
 }

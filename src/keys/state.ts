@@ -3,13 +3,14 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { SourceCredentials, SourceDirectory } from '../directory/types.ts'
+import type { SourceCredentials } from '../directory/types.ts'
 import { FormatError } from '../errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
 import type { Log } from '../platform/log.ts'
 import { readIfThere } from '../platform/read-if-there.ts'
 import { setAside } from '../platform/set-aside.ts'
+import type { DirectoryView } from '../snapshot/view.ts'
 import { decodeKnownKeys, opensMore, personKind, type KnownKeys } from './known-keys.ts'
 
 export type SavedCredentials = {
@@ -144,16 +145,16 @@ function shutPerson(id: string, fetchedAt: number): SavedCredentials {
 /**
  * The people of a directory of whose keys nothing is known any more: keys.json and keys.db are only missing
  * where they opened what was taken away and could not be replaced, as on a full disk.
+ * @param readAt when the directory was read, milliseconds since the epoch
  */
-export function shutPeople({
-  readAt,
-  source,
-}: {
-  /** Milliseconds since the epoch. */
-  readonly readAt: number
-  readonly source: Pick<SourceDirectory, 'users'>
-}): readonly SavedCredentials[] {
-  return source.users.map(({ id }) => shutPerson(id, readAt))
+export function shutPeople(
+  directory: Pick<DirectoryView, 'account' | 'userCount' | 'sharedAccounts'>,
+  readAt: number,
+): readonly SavedCredentials[] {
+  const users = Array.from({ length: directory.userCount }, (_, at) => directory.account(at)?.user)
+  const sharers = Object.values(directory.sharedAccounts()).flat()
+  const ids = new Set([...users, ...sharers].flatMap((user) => user?.id ?? []))
+  return [...ids].map((id) => shutPerson(id, readAt))
 }
 
 /**

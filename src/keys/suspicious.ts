@@ -9,6 +9,17 @@ export type Reading = {
   readonly isLoss: boolean
 }
 
+/** From a loss of many people's keys to the second reading that is believed. */
+const againMs = 30_000
+
+/** A loss of all keys by many people within `windowMs` needs a second reading after `againMs`. */
+export function massLossRules({ refreshMs }: { readonly refreshMs: number }): {
+  readonly windowMs: number
+  readonly againMs: number
+} {
+  return { windowMs: refreshMs, againMs: Math.min(refreshMs, againMs) }
+}
+
 /** Losing fewer people's keys than this at once is an ordinary day, whatever share of them it is. */
 const ordinary = 2
 

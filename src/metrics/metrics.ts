@@ -1,9 +1,11 @@
 // The list of metrics; /metrics on control.sock and, where configured, on TCP.
 import { Counter, Gauge, Registry } from 'prom-client'
+import { op, status } from '../wire/protocol.ts'
 
 export type Metrics = {
   readonly registry: Registry
-  readonly requests: Counter<'op' | 'status'>
+  /** Counts a request of resolver.sock by the codes of its operation and its answer. */
+  readonly count: (operation: number, state: number) => void
 }
 
 /** What is read when Prometheus asks. */
@@ -52,6 +54,11 @@ const gaugeHelp: Readonly<Record<keyof Gauges, readonly [string, string]>> = {
   ],
 }
 
+const opNames = new Map<number, string>(Object.entries(op).map(([name, code]) => [code, name]))
+const statusNames = new Map<number, string>(
+  Object.entries(status).map(([name, code]) => [code, name]),
+)
+
 /** Makes the registry. */
 export function createMetrics(
   gauges: Gauges,
@@ -89,13 +96,19 @@ export function createMetrics(
       for (const [file, seconds] of owedSeconds()) this.set({ file }, seconds)
     },
   })
+  const requests = new Counter({
+    name: 'iamlogin_requests_total',
+    help: 'Requests on resolver.sock',
+    labelNames: ['op', 'status'],
+    registers: [registry],
+  })
   return {
     registry,
-    requests: new Counter({
-      name: 'iamlogin_requests_total',
-      help: 'Requests on resolver.sock',
-      labelNames: ['op', 'status'],
-      registers: [registry],
-    }),
+    count: (operation, state) => {
+      requests.inc({
+        op: opNames.get(operation) ?? 'unknown',
+        status: statusNames.get(state) ?? 'unknown',
+      })
+    },
   }
 }

@@ -12,12 +12,15 @@ export type Addon = {
   readonly sendDatagram: (path: string, data: Buffer) => void
   /** CLOCK_BOOTTIME in milliseconds; clock_gettime(2). /proc/uptime may be a container's own. */
   readonly bootTime: () => number
+  /** An empty file in memory; memfd_create(2). A descriptor that the caller closes. */
+  readonly memoryFile: () => number
 }
 
 const addonSchema = z.object({
   peerCredentials: z.custom<Addon['peerCredentials']>((value) => typeof value === 'function'),
   sendDatagram: z.custom<Addon['sendDatagram']>((value) => typeof value === 'function'),
   bootTime: z.custom<Addon['bootTime']>((value) => typeof value === 'function'),
+  memoryFile: z.custom<Addon['memoryFile']>((value) => typeof value === 'function'),
 })
 
 /** Loads `build/Release/iamlogin_native.node` of this package. */

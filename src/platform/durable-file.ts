@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
-import { replaceFile, withdrawFile, type FileForm } from './replace-file.ts'
+import { replaceFile, wholeOf, withdrawFile, type Bytes, type FileForm } from './replace-file.ts'
 
 /** A write that has not succeeded yet. */
 export type OwedWrite = {
@@ -19,7 +19,14 @@ export type OwedWrite = {
   readonly onDisk: 'older' | 'none' | 'wrong'
 }
 
-export type Content = { readonly bytes: Uint8Array; readonly written?: () => void }
+export type Content = {
+  /** May be asked for its parts more than once. */
+  readonly bytes: Bytes
+  /** Called when the file holds the bytes. */
+  readonly written?: () => void
+  /** Called when the bytes are not needed any more, written or not. */
+  readonly done?: () => void
+}
 
 export type DurableFile = {
   /** Without its folder. */
@@ -105,9 +112,9 @@ export function createDurableFile(
   let cancel: (() => void) | undefined
   let closed = false
 
-  const saysMore = async (bytes: Uint8Array): Promise<boolean> => {
+  const saysMore = async (bytes: Bytes): Promise<boolean> => {
     try {
-      return await deps.saysMore(await readFile(path), Buffer.from(bytes))
+      return await deps.saysMore(await readFile(path), await wholeOf(bytes))
     } catch (error) {
       // What cannot be read here may be readable for others.
       return !(error instanceof Error && 'code' in error && error.code === 'ENOENT')
@@ -115,7 +122,7 @@ export function createDurableFile(
   }
 
   /** What is left there after a write that failed: nothing that says more than is true, if possible. */
-  const leave = async (bytes: Uint8Array): Promise<OwedWrite['onDisk']> => {
+  const leave = async (bytes: Bytes): Promise<OwedWrite['onDisk']> => {
     if (await saysMore(bytes)) {
       try {
         await withdrawFile(deps)
@@ -154,6 +161,8 @@ export function createDurableFile(
     } catch (error) {
       fail(error, content === undefined ? (owed?.onDisk ?? 'older') : await leave(content.bytes))
       return
+    } finally {
+      content?.done?.()
     }
     written = version
     mark = await markOf(path)

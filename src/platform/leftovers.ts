@@ -5,14 +5,15 @@ import { join } from 'node:path'
 import type { Passwd } from '../directory/types.ts'
 import { readIfThere } from './read-if-there.ts'
 
-/**
- * One sentence for each thing found, with what to do.
- * @param depth lists: what is in files that were read already; files: also each file's owner
- */
-export type FindLeftovers = (
-  account: Passwd,
-  depth: 'lists' | 'files',
-) => Promise<readonly string[]>
+export type LeftoverSearch = {
+  /** Names that a list holds: an account of any other name has leftovers in files alone. */
+  readonly listed: ReadonlySet<string>
+  /**
+   * One sentence for each thing found, with what to do.
+   * @param depth lists: what is in files that were read already; files: also each file's owner
+   */
+  readonly find: (account: Passwd, depth: 'lists' | 'files') => Promise<readonly string[]>
+}
 
 type Owned = { readonly what: string; readonly path: string }
 
@@ -68,10 +69,10 @@ async function linesOf(path: string): Promise<readonly (readonly string[])[]> {
  * Reads what lists names once, for any number of accounts.
  * @param root for tests: the folder that stands for /
  */
-export async function lookForLeftovers(root = ''): Promise<FindLeftovers> {
+export async function lookForLeftovers(root = ''): Promise<LeftoverSearch> {
   const groups = new Map<string, string[]>()
   for (const [group = '', , , members = ''] of await linesOf(join(root, '/etc/group')))
-    for (const member of members.split(','))
+    for (const member of members.split(',').filter((name) => name !== ''))
       groups.set(member, [...(groups.get(member) ?? []), group])
   const lingering = new Set(
     await readdir(join(root, '/var/lib/systemd/linger')).catch((): readonly string[] => []),
@@ -81,7 +82,7 @@ export async function lookForLeftovers(root = ''): Promise<FindLeftovers> {
     for (const [name = ''] of await linesOf(join(root, file)))
       if (name !== '') ranges.set(name, [...(ranges.get(name) ?? []), file])
 
-  return async ({ name, uid, dir }, depth) => {
+  const find: LeftoverSearch['find'] = async ({ name, uid, dir }, depth) => {
     const all = [
       { what: 'the home', path: dir },
       ...spools.map((spool) => ({ what: 'the crontab', path: `${spool}/${name}` })),
@@ -106,4 +107,5 @@ export async function lookForLeftovers(root = ''): Promise<FindLeftovers> {
       ),
     ]
   }
+  return { listed: new Set([...groups.keys(), ...lingering, ...ranges.keys()]), find }
 }

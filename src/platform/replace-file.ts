@@ -39,7 +39,18 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function writeTemporary(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+/** Bytes as a whole, or in parts. */
+export type Bytes = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+
+/** All parts in one buffer. */
+export async function wholeOf(bytes: Bytes): Promise<Buffer> {
+  if (bytes instanceof Uint8Array) return Buffer.from(bytes)
+  const parts: Uint8Array[] = []
+  for await (const part of bytes) parts.push(Buffer.from(part))
+  return Buffer.concat(parts)
+}
+
+async function writeTemporary(path: string, bytes: Bytes, mode: number): Promise<void> {
   // Left over by a crash: its inode is nobody's yet.
   await rm(path, { force: true })
   const file = await open(path, 'wx', mode)
@@ -58,7 +69,7 @@ async function writeTemporary(path: string, bytes: Uint8Array, mode: number): Pr
 }
 
 /** Temporary file, fsync, rename, fsync of the folder: readers see the old file or the new one, whole. */
-export async function replaceFile(form: FileForm, bytes: Uint8Array): Promise<void> {
+export async function replaceFile(form: FileForm, bytes: Bytes): Promise<void> {
   const { path, mode, writer, tellReaders } = form
   const temporary = writer === undefined ? `${path}.new` : `${path}.${writer}.new`
   await writeTemporary(temporary, bytes, mode)

@@ -4,19 +4,22 @@
 import type { Identity, SourceUser } from '../directory/types.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Source } from '../sources/source.ts'
-import type { Refresher } from './refresh.ts'
+import type { ReadRequest, RefreshResult } from './refresh.ts'
 import type { Store } from './store.ts'
 
 /** After a read that failed, or did not tell of the person, no question of ours starts another for this long. */
 const coolOffMs = 30_000
 
-/** Makes the check: by a read that began after the question; those who ask meanwhile share it. */
+/**
+ * Makes the check: by a read that began after the question; those who ask meanwhile share it.
+ * @param deps.readNow has the source read
+ */
 export function createIdentityCheck(deps: {
   readonly store: Store
-  readonly refresher: Pick<Refresher, 'readNow'>
+  readonly readNow: (request: ReadRequest) => Promise<RefreshResult>
   readonly clock: Clock
 }): (user: SourceUser) => Promise<Identity> {
-  const { store, refresher, clock } = deps
+  const { store, clock } = deps
   let failedAt = Number.NEGATIVE_INFINITY
 
   const isCoolingOff = (): boolean =>
@@ -25,26 +28,23 @@ export function createIdentityCheck(deps: {
 
   /** A read a moment ago did not tell of this person: another one is not worth its requests yet. */
   const isJustKept = (id: string): boolean => {
-    const { source, readAt } = store.current() ?? {}
+    const now = store.current()
     return (
-      readAt !== undefined &&
-      source?.keptUserIds?.includes(id) === true &&
-      clock.monotonic() - readAt.monotonic < coolOffMs
+      now?.directory.isKept(id) === true && clock.monotonic() - now.readAt.monotonic < coolOffMs
     )
   }
 
   return async ({ id, name }) => {
     if (isCoolingOff() || isJustKept(id)) return 'unknown'
-    const { ok } = await refresher.readNow()
-    if (!ok) {
+    const result = await deps.readNow({ personId: id })
+    if (!result.ok) {
       failedAt = clock.monotonic()
       return 'unknown'
     }
-    const { users = [], keptUserIds = [] } = store.current()?.source ?? {}
-    // Only a group that could not be read had them: nobody said anything of them now.
-    if (keptUserIds.includes(id)) return 'unknown'
-    const person = users.find((user) => user.id === id)
+    const person = result.people[id]
     if (person === undefined) return 'another'
+    // Only a group that could not be read had them: the source said nothing of them now.
+    if (person.isKept) return 'unknown'
     return person.name === name ? 'same' : 'renamed'
   }
 }

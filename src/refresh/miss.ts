@@ -1,7 +1,7 @@
 // A name that the directory does not have: a person created a second ago, or a stranger's guess.
 // One read of the source answers all who wait; a token bucket bounds what guesses may cost.
 import { LRUCache } from 'lru-cache'
-import { isPossibleName, isReservedName, linuxName, systemOwner } from '../directory/username.ts'
+import { isPossibleName, isReservedName } from '../directory/username.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Refresher } from './refresh.ts'
@@ -24,14 +24,16 @@ export type MissResolver = {
 
 export type MissDeps = {
   readonly store: Store
-  readonly refresher: Pick<Refresher, 'readNow' | 'lastCost' | 'calls'>
+  /** Has the source read. */
+  readonly readNow: () => Promise<{ readonly ok: boolean }>
+  readonly refresher: Pick<Refresher, 'lastCost' | 'calls' | 'unread'>
   readonly clock: Clock
   /** The requests to AWS that misses may cause, and whatever else strangers do. */
   readonly bucket: Bucket
-  /** How long a lookup waits for the source. */
-  readonly budgetMs: number
 }
 
+/** How long a lookup waits for the source; protocol.h's deadline leaves room for the way. */
+const budgetMs = 1_000
 const missTtlMs = 30_000
 const missNames = 10_000
 
@@ -50,7 +52,7 @@ export function createMissResolver(deps: MissDeps): MissResolver {
     const cost = refresher.lastCost()
     if (!bucket.take(cost)) return false
     const before = refresher.calls()
-    const { ok } = await refresher.readNow()
+    const { ok } = await deps.readNow()
     // Retries and new pages cost too, if more than was set aside: the debt is paid by waiting.
     bucket.giveBack(-Math.max(0, refresher.calls() - before - cost))
     return ok
@@ -69,7 +71,7 @@ export function createMissResolver(deps: MissDeps): MissResolver {
 
   const within = <T>(promise: Promise<T>): Promise<T | undefined> =>
     new Promise((resolve, reject) => {
-      const cancel = clock.after(deps.budgetMs, () => {
+      const cancel = clock.after(budgetMs, () => {
         resolve(undefined)
       })
       promise.then(resolve, reject).finally(cancel)
@@ -79,40 +81,24 @@ export function createMissResolver(deps: MissDeps): MissResolver {
   const mayAskAgain = (): boolean =>
     bucket.left() >= Math.max(bucket.size / 2, refresher.lastCost())
 
-  /** A person has the name, and no account only because their tags were never read. */
-  const isLeftOut = (name: string): boolean => {
-    const now = store.current()
-    return (
-      now?.directory.refused.some((each) => {
-        if (each.code !== 'tags-unread') return false
-        const mapped = linuxName(each.name, now.rules)
-        return mapped.ok && mapped.name === name
-      }) ?? false
-    )
-  }
-
   return {
     isKnownMiss: (name, isPrivileged) => {
       if (!isPossibleName(name) || isReservedName(name)) return true
-      const { local, rules } = store.current() ?? {}
-      if (local?.users.has(name) === true) return true
-      if (local !== undefined && rules !== undefined) {
-        const { sysusers } = local
-        if (systemOwner(name, { sysusers, reservedNames: rules.reservedNames }) !== undefined)
-          return true
-      }
+      if (store.current()?.directory.isStranger(name) === true) return true
       return misses.has(name) && !(isPrivileged && mayAskAgain())
     },
     ask: async (name) => {
       const done = await within(sharedRead())
-      if (store.current()?.index.accountByName(name) !== undefined) return 'present'
+      if (store.current()?.directory.accountByName(name) !== undefined) return 'present'
       // A name asked for again while the source is away: what was said last still counts.
       if (done !== true) return misses.has(name) ? 'absent' : 'unknown'
       // Of a group that was never read nobody knows whose names it has.
-      const { unread = [] } = store.current()?.source ?? {}
-      if (unread.some(({ isAbsent, lastReadAt }) => !isAbsent && lastReadAt === undefined))
+      if (
+        refresher.unread().some(({ isAbsent, lastReadAt }) => !isAbsent && lastReadAt === undefined)
+      )
         return 'unknown'
-      if (isLeftOut(name)) return 'unknown'
+      // A person has the name, and no account only because their tags were never read.
+      if (store.current()?.leftOutNames.includes(name) === true) return 'unknown'
       misses.set(name, true)
       return 'absent'
     },

@@ -1,49 +1,58 @@
-// Keeps the store true to the source: read, doubt, build, replace; schedule.ts says when.
-import { isDeepStrictEqual } from 'node:util'
+// Keeps the store true to the source. A child process reads, doubts, builds and compares (read.ts); here its
+// outcome is put in place and reported. loop.ts says when, cycle.ts what follows.
 import type { Audit } from '../audit/event.ts'
-import { queriedGroups } from '../directory/access.ts'
-import { buildSteps } from '../directory/build.ts'
-import { diffSteps, sameSourceSteps } from '../directory/diff.ts'
-import { keepHomesSteps } from '../directory/homes.ts'
-import { indexSteps } from '../directory/lookup.ts'
-import { keepOverridesSteps } from '../directory/overrides.ts'
-import { confirms, lossSteps, type Loss } from '../directory/sanity.ts'
-import type {
-  Directory,
-  DirectoryRules,
-  HostAccounts,
-  Notice,
-  Pins,
-  SourceDirectory,
-  UnreadGroup,
-} from '../directory/types.ts'
+import type { Config } from '../config/config.ts'
+import type { UnreadGroup } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import { momentOf, savedMoment, type Clock, type Moment } from '../platform/clock.ts'
+import type { HeldBytes } from '../platform/held-bytes.ts'
 import type { Log } from '../platform/log.ts'
-import type { Work } from '../platform/turns.ts'
-import type { Source } from '../sources/source.ts'
+import { openView } from '../snapshot/view.ts'
+import { createFailures, type Failure, type Failures } from './failures.ts'
+import type { NamedPerson, Outcome, ReadError, ReadJob, SavedLoss } from './job.ts'
+import type { ReaderResult, ReadSource } from './reader.ts'
 import {
-  afterOtherRead,
-  afterScheduledRead,
-  due,
-  firstSchedule,
-  type Outcome,
-  type ScheduleRules,
-} from './schedule.ts'
-import type { SavedDirectory } from './state.ts'
+  accountsChange,
+  logNotices,
+  reportChange,
+  reportOverrides,
+  type AccountsChange,
+} from './report.ts'
+import type { Outcome as ReadOutcome, ScheduleRules } from './schedule.ts'
+import type { StateFile } from './state-file.ts'
 import type { Current, Store } from './store.ts'
-import { createOverridesTeller } from './unread-overrides.ts'
-import { createUnreadGroups } from './unread.ts'
+import { createUnreadGroups, type UnreadGroups, type UnreadHandover } from './unread.ts'
 
-export type Failure = {
-  readonly code: string
-  readonly message: string
-  readonly hint: string
-  readonly at: number
+export type { Failure } from './failures.ts'
+export type { AccountsChange } from './report.ts'
+
+/** What a caller may ask of a read. */
+export type ReadRequest = {
+  /** An operator's word: a suspicious loss is believed. */
+  readonly confirm?: boolean
+  /** The result is to say what this person is named. */
+  readonly personId?: string
 }
 
 export type RefreshResult =
-  { readonly ok: true } | { readonly ok: false; readonly failure: Failure }
+  | {
+      readonly ok: true
+      /** By id, those of whom a caller asked and whom the source names. */
+      readonly people: Readonly<Record<string, NamedPerson>>
+    }
+  | { readonly ok: false; readonly failure: Failure }
+
+/** How one read ended. */
+export type ReadEnd = {
+  readonly result: RefreshResult
+  /** For the schedule. */
+  readonly outcome: ReadOutcome
+  /** Undefined where the directory of before stays. */
+  readonly change?: AccountsChange | undefined
+}
+
+/** A loss that was not believed at once, and when it was first seen, by the monotonic clock. */
+type Doubt = { readonly loss: SavedLoss; readonly since: number }
 
 /** What one refresher leaves to the next in the same process. */
 export type Handover = {
@@ -51,431 +60,370 @@ export type Handover = {
   /** When what is saved was read, by the monotonic clock. */
   readonly savedReadAt: number
   readonly doubt: Doubt | undefined
+  readonly unread: UnreadHandover | undefined
+  /** The directory.db that belongs to the saved state; undefined where there is none. */
+  readonly snapshot: HeldBytes | undefined
 }
 
 export type Refresher = {
   /** Goes on where a closed one stopped: what it served is served at once. */
   readonly inherit: (handover: Handover) => void
   /** What the next one goes on from; only once this one is closed. */
-  readonly handOver: () => { readonly pins: Pins; readonly handover: Handover }
-  /** Puts the saved directory in place: what a restart serves before, or without, the first read. */
-  readonly restore: (saved: SavedDirectory) => Promise<void>
-  /** Applies the rules to what was inherited, reads at once, then for ever. */
-  readonly start: () => Promise<RefreshResult>
+  readonly handOver: () => Handover
   /**
-   * Waits for a read that began after this call; callers share it.
-   * @param confirm an operator's word: a suspicious result is taken.
+   * Puts the directory of the saved state in place: what a restart serves before, or without, the first
+   * read. Tells whether there was a state, be it of another source, and what was lost of it.
    */
-  readonly readNow: (options?: { readonly confirm: boolean }) => Promise<RefreshResult>
-  /** /etc/passwd or /etc/group is another: builds again from what was read last. */
-  readonly localChanged: () => Promise<void>
+  readonly restore: () => Promise<{
+    readonly hadState: boolean
+    readonly losses: readonly string[]
+  }>
+  /** One read of the source, for all requests. Never rejects. */
+  readonly read: (requests: readonly ReadRequest[]) => Promise<ReadEnd>
+  /**
+   * Builds again from what was read last, by the rules of now (reload) or the local accounts of now.
+   * Undefined where the directory of before stays: nothing changed, or nobody read yet what the rules ask for.
+   * @throws {SourceError} when it cannot be built
+   */
+  readonly rebuild: (from: 'reload' | 'accounts') => Promise<AccountsChange | undefined>
+  /** The directory.db that belongs to the saved state. */
+  readonly snapshot: () => HeldBytes | undefined
   readonly failure: () => Failure | undefined
   /** Groups that the last good read could not read, while it read others. */
   readonly unread: () => readonly UnreadGroup[]
   /** Requests that the last whole read cost. */
   readonly lastCost: () => number
-  /** Requests since start, retries included. */
+  /** Requests of all reads by operation, retries included. */
+  readonly callsByOperation: () => Readonly<Record<string, number>>
+  /** The sum of them. */
   readonly calls: () => number
   /** Resolves when nothing of it is under way any more. */
   readonly close: () => Promise<void>
 }
 
 export type RefreshDeps = {
-  readonly source: Source
+  readonly config: Config
+  readonly reader: ReadSource
   readonly store: Store
-  /** Ids that were given by an earlier run, of whichever source. */
-  readonly pins?: Pins
-  readonly rules: (signal: AbortSignal) => Promise<DirectoryRules>
-  readonly local: () => HostAccounts
-  readonly save: (saved: SavedDirectory) => Promise<void>
+  readonly state: Pick<StateFile, 'held' | 'save'>
   readonly clock: Clock
-  readonly random: () => number
   readonly log: Log
   readonly audit: Audit
-  readonly refreshMs: number
-  /** How long the last known members of a group serve that cannot be read. */
-  readonly offlineMs: number
   /** How old the saved time of the last read may be. */
   readonly confirmMs: number
-  readonly work: Work
-  /** Resolves when what the store holds is in directory.db, or could not be put there. */
-  readonly published: () => Promise<void>
-  /** After each read that was believed, with the directory before it. */
-  readonly onRead: (before: Directory | undefined) => void
+  /** Writes directory.db; resolves when what the store holds is there, or could not be put there. */
+  readonly publish: () => Promise<void>
+  /** The same directory was read again. */
+  readonly touched: () => void
 }
 
 const readTimeoutMs = 120_000
 const longestBackOffMs = 300_000
 const confirmAfterMs = 30_000
-/** Lines of notices that one directory may add to the log; `status` has all. */
-const loggedNotices = 20
+/** How long new local accounts wait for a read under way, which is cut short then and done again. */
+const localWaitMs = 2_000
 
-/** Whether a read that asked for `before` tells enough to apply rules that ask for `groups`. */
-function isAnswered(groups: readonly string[], before: readonly string[]): boolean {
-  return groups.every((group) => before.includes(group))
+/** When the source is read, by the configuration. */
+export function timingOf({ source: { refreshMs } }: Pick<Config, 'source'>): ScheduleRules {
+  return { refreshMs, longestBackOffMs, confirmAfterMs: Math.min(refreshMs, confirmAfterMs) }
 }
 
-/**
- * Logs each notice that is not among those of `before`, but at most `loggedNotices` of them, then one line
- * with the count of the others: pino writes synchronously, so the resolver answers no request while a slow
- * reader leaves the pipe of the log full.
- */
-function logNotices(log: Log, notices: readonly Notice[], before: readonly Notice[] = []): void {
-  const told = new Set(before.map(({ reason }) => reason))
-  const news = notices.filter(({ reason }) => !told.has(reason))
-  for (const { kind, name, code, reason } of news.slice(0, loggedNotices))
-    log.warn({ code, [kind]: name }, `${kind} ${name}: ${reason}`)
-  const more = news.length - loggedNotices
-  if (more > 0) log.warn({ count: more }, `${more} more notices: iamlogin status lists them all`)
-}
-
-/** A loss that was not believed at once, and when it was first seen, by the monotonic clock. */
-type Doubt = { readonly loss: Loss; readonly since: number }
-
-/** Makes the refresh loop. Nothing runs before start(). */
-export function createRefresher(deps: RefreshDeps): Refresher {
-  const { source, store, clock, log } = deps
-  const stopper = new AbortController()
-  const unread = createUnreadGroups({ clock, log, audit: deps.audit, offlineMs: deps.offlineMs })
-  const tellOverrides = createOverridesTeller({ clock, log, audit: deps.audit })
-  const timing: ScheduleRules = {
-    refreshMs: deps.refreshMs,
-    longestBackOffMs,
-    confirmAfterMs: Math.min(deps.refreshMs, confirmAfterMs),
-  }
-  let pins: Pins = deps.pins ?? { uids: {}, gids: {} }
+/** What changes while a refresher lives. */
+type Self = {
+  readonly deps: RefreshDeps
+  readonly timing: ScheduleRules
+  readonly failures: Failures
+  readonly unread: UnreadGroups
+  readonly stopper: AbortController
   /** By the monotonic clock. */
-  let savedReadAt = Number.NEGATIVE_INFINITY
-  let failure: Failure | undefined
-  let cost = 1
-  let doubt: Doubt | undefined
-  let schedule = firstSchedule(clock.monotonic())
-  /** The next read that begins is the schedule's own. */
-  let isScheduled = false
-  let isInherited = false
-  let running: Promise<RefreshResult> | undefined
-  let next: Promise<RefreshResult> | undefined
-  let confirmed = false
-  let cancelTimer: (() => void) | undefined
-  let changing: Promise<unknown> = Promise.resolve()
+  savedReadAt: number
+  snapshot: HeldBytes | undefined
+  /** Requests of the last whole read. */
+  cost: number
+  calls: Readonly<Record<string, number>>
+  doubt: Doubt | undefined
+  changing: Promise<unknown>
+  /** Ends the read under way, which is done again. */
+  interrupt: AbortController | undefined
+}
 
-  const countCalls = (): number =>
-    Object.values(source.calls()).reduce((sum, each) => sum + each, 0)
-
-  /** The directory, with its ids pinned; not yet in place. */
-  const build = async (
-    fetched: SourceDirectory,
-    rules: DirectoryRules,
-    readAt: Moment,
-  ): Promise<Omit<Current, 'generation'>> => {
-    const local = deps.local()
-    const before = store.current()?.directory.accounts ?? []
-    const given = await deps.work(keepHomesSteps(pins, before, fetched.users))
-    const directory = await deps.work(buildSteps({ source: fetched, rules, local, pins: given }))
-    const index = await deps.work(indexSteps(directory))
-    pins = directory.pins
-    logNotices(log, directory.notices, store.current()?.directory.notices)
-    return { directory, index, source: fetched, rules, local, readAt }
-  }
-
-  const isSame = async (fetched: SourceDirectory, rules: DirectoryRules): Promise<boolean> => {
-    const before = store.current()
-    return (
-      before !== undefined &&
-      before.local === deps.local() &&
-      isDeepStrictEqual(before.rules, rules) &&
-      (await deps.work(sameSourceSteps(before.source, fetched)))
-    )
-  }
-
-  /** A full disk costs what a restart would know, never what was read: access ends all the same. */
-  const save = async (readAt: Moment, source: SourceDirectory): Promise<void> => {
-    try {
-      await deps.save({ readAt: readAt.wall, pins, source })
-      savedReadAt = readAt.monotonic
-    } catch (error) {
-      log.error(
-        { err: error },
-        'saving the directory failed: a restart while the source is away would serve an older one',
-      )
-    }
-  }
-
-  /** One after the other: reads, and what the host's own accounts make necessary. */
-  const inTurn = <T>(change: () => Promise<T>): Promise<T> => {
-    const done = changing.then(change, change)
-    changing = done
-    return done
-  }
-
-  const tellChange = async (before: Directory, at: number): Promise<void> => {
-    const now = store.current()?.directory
-    if (now === undefined) return
-    const { added, removed, renamed } = await deps.work(diffSteps(before, now))
-    for (const { account, name } of renamed)
-      deps.audit({
-        action: 'user-renamed',
-        at,
-        subject: {
-          linuxUser: account.passwd.name,
-          uid: account.passwd.uid,
-          person: account.user,
-        },
-        previousName: name,
-        reason: `renamed in the source; uid ${account.passwd.uid} and home ${account.passwd.dir} stay`,
-      })
-    if (added.length + removed.length === 0) return
-    deps.audit({
-      action: 'directory-changed',
-      at,
-      added: added.map(({ passwd }) => passwd.name),
-      removed: removed.map(({ passwd }) => passwd.name),
-      users: now.accounts.length,
-      groups: now.groups.length,
-    })
-  }
-
-  const adopt = async (
-    fetched: SourceDirectory,
-    rules: DirectoryRules,
-    readAt: Moment,
-  ): Promise<void> => {
-    if (await isSame(fetched, rules)) {
-      store.touch(readAt)
-      if (readAt.monotonic - savedReadAt >= deps.confirmMs) await save(readAt, fetched)
-      return
-    }
-    const before = store.current()
-    // Saved first: a crash before directory.db is in place must not bring back who is gone from it.
-    const next = await build(fetched, rules, readAt)
-    await save(readAt, fetched)
-    store.replace(next)
-    await deps.published()
-    if (before !== undefined) await tellChange(before.directory, readAt.wall)
-  }
-
-  /** @throws {SourceError} for a loss that needs a second read, or an administrator's word. */
-  const believe = async (
-    fetched: SourceDirectory,
-    { asked, confirm }: { readonly asked: readonly string[]; readonly confirm: boolean },
-  ): Promise<void> => {
-    const before = store.current()
-    const loss =
-      before === undefined || confirm
-        ? undefined
-        : await deps.work(lossSteps(before.source, fetched, asked))
-    const now = clock.monotonic()
-    const first =
-      loss !== undefined && doubt !== undefined && confirms(loss, doubt.loss) ? doubt : undefined
-    // A read a moment later, for an unknown name, may meet the same hiccup: that confirms nothing.
-    const isSecond = first !== undefined && now - first.since >= timing.confirmAfterMs * 0.8
-    if (loss === undefined || isSecond) {
-      doubt = undefined
-      return
-    }
-    doubt = { loss, since: first?.since ?? now }
-    throw new SourceError('source_suspicious', `${loss.reason}: the last good directory stays`, {
-      hint: 'a second read that says the same is believed; `iamlogin refresh --confirm` accepts it now',
-    })
-  }
-
-  /** No failure of the source's, and nothing to tell. */
-  const stopped = (): Failure => ({
-    code: 'stopped',
-    message: 'the resolver stops',
-    hint: 'ask again in a moment',
-    at: clock.now(),
-  })
-
-  const fail = (error: unknown): RefreshResult => {
-    const at = clock.now()
-    const before = failure
-    failure =
-      error instanceof SourceError
-        ? { code: error.code, message: error.message, hint: error.hint, at }
-        : {
-            code: 'internal',
-            message: String(error),
-            hint: 'this is a mistake in iamlogin: report it',
-            at,
-          }
-    const { code, hint } = failure
-    if (before?.code === code) log.debug({ code, hint, err: error }, failure.message)
-    else {
-      log.error({ code, hint }, failure.message)
-      log.debug({ err: error }, 'the source failed')
-    }
-    if (before === undefined)
-      deps.audit({ action: 'source-failing', at, code: failure.code, reason: failure.message })
-    return { ok: false, failure }
-  }
-
-  const readOnce = async (): Promise<RefreshResult> => {
-    const startedAt = momentOf(clock)
-    const callsBefore = countCalls()
-    const confirm = confirmed
-    confirmed = false
-    try {
-      const signal = AbortSignal.any([stopper.signal, AbortSignal.timeout(readTimeoutMs)])
-      const rules = await deps.rules(signal)
-      const asked = queriedGroups(rules)
-      const told = await source.fetchDirectory({ groups: asked }, signal)
-      const last = store.current()?.source
-      const merged = await deps.work(unread.merge(told, last))
-      const fetched = await deps.work(keepOverridesSteps(merged, last))
-      cost = Math.max(1, countCalls() - callsBefore)
-      await believe(fetched, { asked, confirm })
-      stopper.signal.throwIfAborted()
-      await inTurn(async () => {
-        const before = store.current()
-        await adopt(fetched, rules, startedAt)
-        unread.believed(fetched, startedAt)
-        tellOverrides(before?.source, fetched)
-        deps.onRead(before?.directory)
-      })
-      if (failure !== undefined) {
-        const { code } = failure
-        log.info({ code }, 'the source answers again')
-        deps.audit({
-          action: 'source-recovered',
-          at: clock.now(),
-          code,
-          reason: 'the source answers again',
-        })
-      }
-      failure = undefined
-      return { ok: true }
-    } catch (error) {
-      return stopper.signal.aborted ? { ok: false, failure: stopped() } : fail(error)
-    }
-  }
-
-  const rebuild = async (): Promise<void> => {
-    const now = store.current()
-    if (now === undefined || now.local === deps.local() || stopper.signal.aborted) return
-    store.replace(await build(now.source, now.rules, now.readAt))
-    await deps.published()
-    deps.onRead(now.directory)
-  }
-
-  /**
-   * The rules of a new configuration, without waiting for the source: root's word counts at once.
-   * Where they ask for groups that nobody read yet, the directory of before serves until the read.
-   */
-  const applyRules = async (now: Current): Promise<void> => {
-    const rules = await deps.rules(stopper.signal)
-    if (isDeepStrictEqual(now.rules, rules)) return
-    if (!isAnswered(queriedGroups(rules), queriedGroups(now.rules))) return
-    store.replace(await build(now.source, rules, now.readAt))
-    await deps.published()
-    deps.onRead(now.directory)
-    await tellChange(now.directory, clock.now())
-  }
-
-  const begun = async (): Promise<void> => {
-    const now = store.current()
-    if (now === undefined || !isInherited) return
-    try {
-      await inTurn(() => applyRules(now))
-    } catch (error) {
-      // The first read meets the same, and is told of.
-      log.warn({ err: error }, 'the new rules cannot be applied before the source is read')
-    }
-    // A write that the one before still owed is this one's to make.
-    const { readAt, source: read } = store.current() ?? now
-    await inTurn(() => save(readAt, read))
-  }
-
-  const outcomeOf = (result: RefreshResult): Outcome => {
-    if (result.ok) return { kind: 'good' }
-    return result.failure.code === 'source_suspicious' && doubt !== undefined
-      ? { kind: 'doubted', since: doubt.since }
-      : { kind: 'failed' }
-  }
-
-  const arm = (): void => {
-    cancelTimer?.()
-    // A read that waits for the one in flight arms the timer at its own end.
-    if (stopper.signal.aborted || isScheduled) return
-    const { at, scheduled } = due(schedule)
-    cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
-      isScheduled ||= scheduled
-      void readNow()
-    })
-  }
-
-  const begin = (): Promise<RefreshResult> => {
-    const after = isScheduled ? afterScheduledRead : afterOtherRead
-    isScheduled = false
-    let outcome: Outcome = { kind: 'failed' }
-    const read = readOnce()
-      .then((result) => {
-        outcome = outcomeOf(result)
-        return result
-      })
-      .finally(() => {
-        running = undefined
-        schedule = after(
-          schedule,
-          { outcome, at: clock.monotonic(), random: deps.random() },
-          timing,
-        )
-        arm()
-      })
-    running = read
-    return read
-  }
-
-  const readNow: Refresher['readNow'] = (options) => {
-    if (options?.confirm === true) confirmed = true
-    if (running === undefined) return begin()
-    // The read in flight may have passed the group before the change: wait for the one after it.
-    next ??= running.then(() => {
-      next = undefined
-      return running ?? begin()
-    })
-    return next
-  }
-
+/** No failure of the source's, and nothing to report. */
+function stopped({ deps: { clock } }: Self): ReadEnd {
+  const failure = { code: 'stopped', message: 'the resolver stops', hint: 'ask again in a moment' }
   return {
-    restore: async (saved) => {
-      pins = saved.pins
-      const readAt = savedMoment(clock, saved.readAt)
-      savedReadAt = readAt.monotonic
-      unread.restore(saved.source, readAt)
-      const rules = await deps.rules(stopper.signal)
-      const asked = new Set(queriedGroups(rules))
-      // Of other groups it tells nothing: nobody found by it would be no answer.
-      const isOfUse =
-        (saved.source.complete && asked.has('*')) ||
-        saved.source.groups.some(({ name }) => asked.has(name))
-      if (isOfUse) store.replace(await build(saved.source, rules, readAt))
-    },
+    result: { ok: false, failure: { ...failure, at: clock.now() } },
+    outcome: { kind: 'failed' },
+  }
+}
+
+function toReadError(error: unknown): ReadError {
+  if (error instanceof SourceError)
+    return { code: error.code, message: error.message, hint: error.hint }
+  const hint = 'this is a mistake in iamlogin: report it'
+  return { code: 'internal', message: String(error), hint }
+}
+
+function toSourceError({ message, hint }: ReadError): SourceError {
+  return new SourceError('source_malformed', message, { hint })
+}
+
+function sumOf(calls: Readonly<Record<string, number>>): number {
+  return Object.values(calls).reduce((sum, each) => sum + each, 0)
+}
+
+/** One after the other: reads, and what the host's own accounts make necessary. */
+function inTurn<T>(self: Self, change: () => Promise<T>): Promise<T> {
+  const done = self.changing.then(change, change)
+  self.changing = done
+  return done
+}
+
+function jobFor(
+  self: Self,
+  from: ReadJob['from'],
+  { startedAt, requests = [] }: { startedAt: Moment; requests?: readonly ReadRequest[] },
+): ReadJob {
+  const { deps, doubt, timing, unread } = self
+  const isDue = (since: number): boolean =>
+    startedAt.monotonic - since >= timing.confirmAfterMs * 0.8
+  return {
+    config: deps.config,
+    from,
+    startedAt: startedAt.wall,
+    isServing: deps.store.current() !== undefined,
+    isConfirmed: requests.some(({ confirm }) => confirm === true),
+    mustSave: startedAt.monotonic - self.savedReadAt >= deps.confirmMs,
+    groupsReadAt: unread.usable(),
+    ...(doubt === undefined ? {} : { doubt: { loss: doubt.loss, isDue: isDue(doubt.since) } }),
+    peopleIds: requests.flatMap(({ personId }) => personId ?? []),
+  }
+}
+
+function ask(self: Self, job: ReadJob, signal: AbortSignal): Promise<ReaderResult> {
+  const { reader, state } = self.deps
+  return reader({ job, state: state.held, snapshot: () => self.snapshot }, signal)
+}
+
+function discard({ state, snapshot }: ReaderResult): void {
+  state?.close()
+  snapshot?.close()
+}
+
+/** A full disk costs what a restart would know, never what was read: access ends all the same. */
+async function save(self: Self, bytes: HeldBytes | undefined, readAt: Moment): Promise<void> {
+  if (bytes !== undefined && (await self.deps.state.save(bytes)))
+    self.savedReadAt = readAt.monotonic
+}
+
+type Changed = Extract<Outcome, { kind: 'changed' }>
+
+/** Puts a new directory in place: saved, served, published, reported. */
+async function replace(
+  self: Self,
+  { state, directory, snapshot }: ReaderResult,
+  { outcome, readAt }: { readonly outcome: Changed; readonly readAt: Moment },
+): Promise<AccountsChange> {
+  const { deps } = self
+  if (directory === undefined) throw new Error('a new directory came without its bytes')
+  const change = accountsChange(outcome.change, deps.store.current())
+  // Saved first: a crash before directory.db is in place must not bring back accounts that are gone.
+  await save(self, state, readAt)
+  deps.store.replace({
+    directory: openView(directory),
+    readAt,
+    leftOutNames: outcome.leftOutNames,
+    unreadOverrides: outcome.reading.unreadOverrides,
+  })
+  self.snapshot?.close()
+  self.snapshot = snapshot
+  logNotices(deps.log, outcome)
+  await deps.publish()
+  const now = deps.store.current()
+  if (outcome.change !== undefined && now !== undefined) reportChange(outcome.change, now, deps)
+  return change
+}
+
+/** A read that failed, or is not believed yet. */
+function refused(self: Self, outcome: Extract<Outcome, { kind: 'failed' | 'doubted' }>): ReadEnd {
+  const failure = self.failures.failed(outcome.error)
+  const result = { ok: false, failure } as const
+  if (outcome.kind === 'failed') return { result, outcome: { kind: 'failed' } }
+  const earlier = outcome.isSame ? self.doubt?.since : undefined
+  const since = earlier ?? self.deps.clock.monotonic()
+  self.doubt = { loss: outcome.loss, since }
+  return { result, outcome: { kind: 'doubted', since } }
+}
+
+/** The directory of before stays; only its age, and what could not be read, are others. */
+async function touch(
+  self: Self,
+  { state }: ReaderResult,
+  now: { readonly outcome: Extract<Outcome, { kind: 'same' }>; readonly readAt: Moment },
+): Promise<void> {
+  const { store, touched } = self.deps
+  store.touch(now.readAt, now.outcome.reading?.unreadOverrides ?? null)
+  touched()
+  await save(self, state, now.readAt)
+}
+
+/** Puts in place what a read brought, and reports it. */
+async function adopt(self: Self, result: ReaderResult, readAt: Moment): Promise<ReadEnd> {
+  const { outcome } = result.answer
+  if (outcome.kind === 'failed' || outcome.kind === 'doubted') return refused(self, outcome)
+  if (outcome.kind !== 'changed' && outcome.kind !== 'same')
+    throw new Error(`a read of the source ended as ${outcome.kind}`)
+  self.doubt = undefined
+  const change =
+    outcome.kind === 'changed' ? await replace(self, result, { outcome, readAt }) : undefined
+  if (outcome.kind === 'same') await touch(self, result, { outcome, readAt })
+  const { reading } = outcome
+  if (reading !== undefined) self.unread.believed(reading, readAt)
+  if (reading?.overrides !== undefined) reportOverrides(reading.overrides, self.deps)
+  self.failures.succeeded()
+  return {
+    result: { ok: true, people: reading?.people ?? {} },
+    outcome: { kind: 'good' },
+    change,
+  }
+}
+
+function noteCalls(self: Self, calls: Readonly<Record<string, number>>): void {
+  const all: Record<string, number> = { ...self.calls }
+  for (const [name, count] of Object.entries(calls)) all[name] = (all[name] ?? 0) + count
+  self.calls = all
+  self.cost = Math.max(1, sumOf(calls))
+}
+
+/** One read of the source; undefined when it was cut short for local accounts. */
+async function attempt(self: Self, requests: readonly ReadRequest[]): Promise<ReadEnd | undefined> {
+  const { deps, stopper } = self
+  const startedAt = momentOf(deps.clock)
+  const cut = new AbortController()
+  self.interrupt = cut
+  const timeout = AbortSignal.timeout(readTimeoutMs)
+  try {
+    stopper.signal.throwIfAborted()
+    const signal = AbortSignal.any([stopper.signal, cut.signal, timeout])
+    const result = await ask(self, jobFor(self, 'source', { startedAt, requests }), signal)
+    // From here on the outcome counts, whatever else happens.
+    self.interrupt = undefined
+    noteCalls(self, result.answer.calls)
+    if (stopper.signal.aborted) discard(result)
+    stopper.signal.throwIfAborted()
+    return await adopt(self, result, startedAt)
+  } catch (error) {
+    if (stopper.signal.aborted) return stopped(self)
+    if (cut.signal.aborted) return undefined
+    const failure = self.failures.failed(toReadError(error))
+    return { result: { ok: false, failure }, outcome: { kind: 'failed' } }
+  } finally {
+    self.interrupt = undefined
+  }
+}
+
+async function readUncut(self: Self, requests: readonly ReadRequest[]): Promise<ReadEnd> {
+  for (;;) {
+    const end = await inTurn(self, () => attempt(self, requests))
+    if (end !== undefined) return end
+  }
+}
+
+async function rebuildNow(
+  self: Self,
+  from: 'reload' | 'accounts',
+): Promise<AccountsChange | undefined> {
+  const { store } = self.deps
+  const now = store.current()
+  if (now === undefined || self.stopper.signal.aborted) return undefined
+  const { readAt } = now
+  const job = jobFor(self, from, { startedAt: readAt })
+  const result = await ask(self, job, self.stopper.signal)
+  const { outcome } = result.answer
+  if (outcome.kind === 'failed') throw toSourceError(outcome.error)
+  return outcome.kind === 'changed' ? replace(self, result, { outcome, readAt }) : undefined
+}
+
+async function rebuild(
+  self: Self,
+  from: 'reload' | 'accounts',
+): Promise<AccountsChange | undefined> {
+  const cancel = self.deps.clock.after(localWaitMs, () => {
+    self.interrupt?.abort()
+  })
+  try {
+    return await inTurn(self, () => {
+      cancel()
+      return rebuildNow(self, from)
+    })
+  } finally {
+    cancel()
+  }
+}
+
+async function restore(self: Self): ReturnType<Refresher['restore']> {
+  const { clock } = self.deps
+  const job = jobFor(self, 'restart', { startedAt: momentOf(clock) })
+  const result = await ask(self, job, self.stopper.signal)
+  const { outcome, losses } = result.answer
+  if (outcome.kind === 'failed') throw toSourceError(outcome.error)
+  if (outcome.kind === 'nothing') return { hadState: outcome.hadState, losses }
+  if (outcome.kind === 'changed') {
+    const readAt = savedMoment(clock, outcome.readAt)
+    self.unread.restore(outcome.reading, readAt)
+    await replace(self, result, { outcome, readAt })
+  }
+  return { hadState: true, losses }
+}
+
+function inherit(self: Self, handover: Handover): void {
+  const { savedReadAt, doubt, unread, current, snapshot } = handover
+  self.snapshot = snapshot
+  self.savedReadAt = savedReadAt
+  self.doubt = doubt
+  if (unread !== undefined) self.unread.inherit(unread)
+  if (current !== undefined) self.deps.store.inherit(current)
+}
+
+function handOver({ deps, savedReadAt, doubt, unread, snapshot }: Self): Handover {
+  const current = deps.store.current()
+  return { current, savedReadAt, doubt, unread: unread.handOver(), snapshot }
+}
+
+/** Makes the refresher. Nothing is read before restore(), read() or rebuild(). */
+export function createRefresher(deps: RefreshDeps): Refresher {
+  const { clock, log, audit, config } = deps
+  const self: Self = {
+    deps,
+    timing: timingOf(config),
+    failures: createFailures({ clock, log, audit }),
+    unread: createUnreadGroups({ clock, log, audit, offlineMs: config.source.offlineMs }),
+    stopper: new AbortController(),
+    savedReadAt: Number.NEGATIVE_INFINITY,
+    snapshot: undefined,
+    cost: 1,
+    calls: {},
+    doubt: undefined,
+    changing: Promise.resolve(),
+    interrupt: undefined,
+  }
+  return {
+    restore: () => restore(self),
     inherit: (handover) => {
-      isInherited = true
-      ;({ savedReadAt, doubt } = handover)
-      const { current } = handover
-      if (current === undefined) return
-      unread.restore(current.source, current.readAt)
-      store.inherit(current)
+      inherit(self, handover)
     },
-    handOver: () => ({ pins, handover: { current: store.current(), savedReadAt, doubt } }),
-    start: async () => {
-      await begun()
-      isScheduled = true
-      return readNow()
-    },
-    readNow,
-    localChanged: () => inTurn(rebuild),
-    failure: () => failure,
-    unread: unread.now,
-    lastCost: () => cost,
-    calls: countCalls,
+    handOver: () => handOver(self),
+    read: (requests) => readUncut(self, requests),
+    rebuild: (from) => rebuild(self, from),
+    snapshot: () => self.snapshot,
+    failure: self.failures.now,
+    unread: self.unread.now,
+    lastCost: () => self.cost,
+    callsByOperation: () => self.calls,
+    calls: () => sumOf(self.calls),
     close: async () => {
-      stopper.abort()
-      cancelTimer?.()
-      // Whoever comes next must not be overtaken by what is being put in place.
-      await changing.catch(() => undefined)
+      self.stopper.abort()
+      // Finish the write in progress, so that it cannot overwrite the next resolver's.
+      await self.changing.catch(() => undefined)
     },
   }
 }

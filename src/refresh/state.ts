@@ -1,22 +1,29 @@
-// The last good directory on disk: what a restarted resolver serves while the source is away.
-import { join } from 'node:path'
+// What a restart serves before the first read, or without one: the source directory as it was read, and
+// the ids that were given. Only the child process that reads the source looks into it.
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Steps } from '../directory/steps.ts'
-import type { Pins, SourceDirectory, UnreadOverrides } from '../directory/types.ts'
-import { FormatError } from '../errors.ts'
-import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Log } from '../platform/log.ts'
-import { readIfThere } from '../platform/read-if-there.ts'
-import { setAside } from '../platform/set-aside.ts'
-import type { Work } from '../platform/turns.ts'
+import type { DirectoryRules, HostAccounts, Pins, SourceDirectory } from '../directory/types.ts'
 
 const ids = z.record(z.string(), z.number())
+const rulesSchema = z.object({
+  groups: z.array(z.string()),
+  sudoGroups: z.array(z.string()),
+  sharedAccounts: z.record(z.string(), z.array(z.string())),
+  nameCase: z.enum(['lower', 'preserve']),
+  stripDomains: z.array(z.string()),
+  reservedNames: z.array(z.string()),
+  ids: z.object({ min: z.number(), max: z.number() }),
+  home: z.string(),
+  shell: z.string(),
+})
 const stateSchema = z.object({
   version: z.literal(1),
   /** Which source it was read from; files of older versions do not tell. */
   origin: z.string().exactOptional(),
   readAt: z.number(),
+  rules: rulesSchema.exactOptional(),
+  inputs: z.string().exactOptional(),
+  notices: z.array(z.string()).exactOptional(),
   pins: z.object({ uids: ids, gids: ids, homes: z.record(z.string(), z.string()).exactOptional() }),
   source: z.object({
     complete: z.boolean(),
@@ -71,9 +78,16 @@ const stateSchema = z.object({
 })
 
 export type SavedDirectory = {
+  /** When the source was read, milliseconds since the epoch. */
   readonly readAt: number
   readonly pins: Pins
   readonly source: SourceDirectory
+  /** The rules by which the directory was built; the file of an older resolver does not tell. */
+  readonly rules?: DirectoryRules
+  /** fingerprintOf the rules and the local accounts. */
+  readonly inputs?: string
+  /** The reasons of all notices: those were logged. */
+  readonly notices?: readonly string[]
 }
 
 export type LoadedState = {
@@ -83,58 +97,28 @@ export type LoadedState = {
   readonly saved: SavedDirectory | undefined
 }
 
-export type StateFile = {
-  /**
-   * The saved directory; undefined when there is none yet.
-   * @throws {FormatError} when the file is there but cannot be used; it is set aside.
-   */
-  readonly load: () => Promise<LoadedState | undefined>
-  /** Resolves after a try; one that failed goes on until it succeeds. */
-  readonly save: (saved: SavedDirectory) => Promise<void>
-  readonly file: DurableFile
+/** The state as the bytes of directory.json. */
+export function encodeState(saved: SavedDirectory, origin: string): Buffer {
+  return Buffer.from(JSON.stringify({ version: 1, origin, ...saved }))
 }
 
-/** Items that are spelled at once: well under a millisecond. */
-const chunkLength = 100
-
-function* listSteps(items: readonly unknown[]): Steps<string> {
-  const parts: string[] = []
-  for (let at = 0; at < items.length; at += chunkLength) {
-    parts.push(JSON.stringify(items.slice(at, at + chunkLength)).slice(1, -1))
-    yield
-  }
-  return `[${parts.join(',')}]`
+/**
+ * The state of directory.json.
+ * @param origin the configured source; the directory of another one is not used, but for the given ids
+ * @throws {Error} when it is damaged or of another version
+ */
+export function decodeState(bytes: Buffer, origin: string): LoadedState {
+  const { origin: readFrom, ...saved } = stateSchema.parse(JSON.parse(bytes.toString('utf8')))
+  return { pins: saved.pins, saved: (readFrom ?? origin) === origin ? saved : undefined }
 }
 
-function* pinSteps(pins: Readonly<Record<string, number>>): Steps<string> {
-  const parts: string[] = []
-  for (const id in pins) {
-    parts.push(`${JSON.stringify(id)}:${pins[id] ?? 0}`)
-    yield
-  }
-  return `{${parts.join(',')}}`
-}
-
-function* overrideSteps({ reason, keptIds, unknownIds }: UnreadOverrides): Steps<string> {
-  const why = reason === undefined ? '' : `"reason":${JSON.stringify(reason)},`
-  return `{${why}"keptIds":${yield* listSteps(keptIds)},"unknownIds":${yield* listSteps(unknownIds)}}`
-}
-
-/** What is saved as JSON, in steps: at 50,000 users it is 10 MB. */
-export function* stateSteps({ readAt, pins, source }: SavedDirectory, origin = ''): Steps<string> {
-  const uids = yield* pinSteps(pins.uids)
-  const gids = yield* pinSteps(pins.gids)
-  const homes = pins.homes === undefined ? '' : `,"homes":${JSON.stringify(pins.homes)}`
-  const users = yield* listSteps(source.users)
-  const groups = yield* listSteps(source.groups)
-  const unread = source.unread === undefined ? '' : `,"unread":${JSON.stringify(source.unread)}`
-  const kept =
-    source.keptUserIds === undefined ? '' : `,"keptUserIds":${yield* listSteps(source.keptUserIds)}`
-  const overrides =
-    source.unreadOverrides === undefined
-      ? ''
-      : `,"unreadOverrides":${yield* overrideSteps(source.unreadOverrides)}`
-  return `{"version":1,"origin":${JSON.stringify(origin)},"readAt":${readAt},"pins":{"uids":${uids},"gids":${gids}${homes}},"source":{"complete":${source.complete},"users":${users},"groups":${groups}${unread}${kept}${overrides}}}`
+/** Tells one set of rules and local accounts from another. */
+export function fingerprintOf(rules: DirectoryRules, host: HostAccounts): string {
+  const { users, groups, ids, homes, sysusers, shells } = host
+  const lists = [users, groups, ids, homes, sysusers, shells].map((each) => [...each])
+  return createHash('sha256')
+    .update(JSON.stringify([rules, ...lists]))
+    .digest('base64')
 }
 
 /** Who exists by a saved directory, and who is in which group. */
@@ -158,46 +142,4 @@ export function saysMore(onDisk: Buffer, wanted: Buffer): boolean {
   }
   const now = parse(wanted)
   return [...before].some((right) => !now.has(right))
-}
-
-/** The state file `directory.json` in `stateDir`. */
-export function createStateFile(
-  stateDir: string,
-  origin: string,
-  deps: { readonly clock: Clock; readonly log: Log; readonly work: Work },
-): StateFile {
-  const path = join(stateDir, 'directory.json')
-  const file = createDurableFile({
-    ...deps,
-    path,
-    mode: 0o600,
-    saysMore: (onDisk, wanted) => Promise.resolve(saysMore(onDisk, wanted)),
-  })
-  return {
-    file,
-    load: async () => {
-      const text = await readIfThere(path)
-      if (text === undefined) return undefined
-      try {
-        const { readAt, pins, source, ...parsed } = stateSchema.parse(JSON.parse(text))
-        const isOurs = (parsed.origin ?? origin) === origin
-        return { pins, saved: isOurs ? { readAt, pins, source } : undefined }
-      } catch (error) {
-        await setAside(path)
-        throw new FormatError(
-          'format_state',
-          `reading ${path}: it is damaged or of another version`,
-          {
-            hint: `what directory.db tells serves until the source is read; the file is kept as ${path}.damaged`,
-            cause: error,
-          },
-        )
-      }
-    },
-    save: async (saved) => {
-      await file.put(async () => ({
-        bytes: Buffer.from(await deps.work(stateSteps(saved, origin))),
-      }))
-    },
-  }
 }

@@ -1,61 +1,60 @@
 // The one mutable cell: what this host resolves now.
-import type { DirectoryIndex } from '../directory/lookup.ts'
-import type {
-  Directory,
-  DirectoryRules,
-  HostAccounts,
-  SourceDirectory,
-} from '../directory/types.ts'
-import type { Moment } from '../platform/clock.ts'
+import type { Clock, Moment } from '../platform/clock.ts'
+import type { DirectoryView } from '../snapshot/view.ts'
+import type { UnreadOverridesCount } from './job.ts'
 
 export type Current = {
   /** Grows by one with each replacement; lists name it so that no two directories mix. */
   readonly generation: number
-  readonly directory: Directory
-  readonly index: DirectoryIndex
-  readonly source: SourceDirectory
-  readonly rules: DirectoryRules
-  readonly local: HostAccounts
+  readonly directory: DirectoryView
   /** When the source was read. */
   readonly readAt: Moment
+  /** Linux names of people who have no account only because their tags were never read. */
+  readonly leftOutNames: readonly string[]
+  readonly unreadOverrides: UnreadOverridesCount | null
 }
 
 export type Store = {
   /** Undefined before the first read or the state of the last run. */
   readonly current: () => Current | undefined
+  /** The one before, for some seconds: for lists that are under way. */
+  readonly previous: () => Current | undefined
   readonly replace: (next: Omit<Current, 'generation'>) => void
   /** Takes over what another store of this process held, with its generation. */
   readonly inherit: (current: Current) => void
-  /** The same directory was read again: only its age changes. */
-  readonly touch: (readAt: Moment) => void
-  /** Told of each replacement and, with the same generation before and now, of each touch. */
-  readonly subscribe: (listener: (now: Current, before: Current | undefined) => void) => void
+  /** The same directory was read again: only its age, and what could not be read, change. */
+  readonly touch: (readAt: Moment, unreadOverrides: UnreadOverridesCount | null) => void
 }
 
+const previousMs = 10_000
+
 /** @param firstGeneration larger than any of an earlier run: lists that span a restart end there. */
-export function createStore(firstGeneration: number): Store {
+export function createStore(firstGeneration: number, clock: Pick<Clock, 'after'>): Store {
   let cell: Current | undefined
+  let previous: Current | undefined
   let generation = firstGeneration
-  const listeners: ((now: Current, before: Current | undefined) => void)[] = []
-  const set = (next: Current): void => {
-    const before = cell
-    cell = next
-    for (const listener of listeners) listener(next, before)
+  const keepForLists = (before: Current): void => {
+    previous?.directory.release()
+    previous = before
+    clock.after(previousMs, () => {
+      if (previous !== before) return
+      previous = undefined
+      before.directory.release()
+    })
   }
   return {
     current: () => cell,
+    previous: () => previous,
     replace: (next) => {
-      set({ ...next, generation: generation++ })
+      if (cell !== undefined) keepForLists(cell)
+      cell = { ...next, generation: generation++ }
     },
     inherit: (current) => {
       generation = current.generation + 1
-      set(current)
+      cell = current
     },
-    touch: (readAt) => {
-      if (cell !== undefined) set({ ...cell, readAt })
-    },
-    subscribe: (listener) => {
-      listeners.push(listener)
+    touch: (readAt, unreadOverrides) => {
+      if (cell !== undefined) cell = { ...cell, readAt, unreadOverrides }
     },
   }
 }

@@ -1,28 +1,28 @@
 // Groups that the source could not read while others were: how long their last known members serve,
 // and what is told of it.
 import type { Audit } from '../audit/event.ts'
-import { mergeSteps } from '../directory/merge.ts'
-import type { Steps } from '../directory/steps.ts'
-import type { SourceDirectory, UnreadGroup } from '../directory/types.ts'
+import type { UnreadGroup } from '../directory/types.ts'
 import { ageOf, savedMoment, type Clock, type Moment } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
+import type { Reading } from './job.ts'
+
+/** What one refresher leaves to the next in the same process. */
+export type UnreadHandover = {
+  readonly readAt: ReadonlyMap<string, Moment>
+  readonly unread: readonly UnreadGroup[]
+}
 
 export type UnreadGroups = {
   /** Takes over when the groups of a saved directory were read. */
-  readonly restore: (source: SourceDirectory, readAt: Moment) => void
-  /** What was read, with the last known members of groups that could not be. */
-  readonly merge: (
-    fetched: SourceDirectory,
-    before: SourceDirectory | undefined,
-  ) => Steps<SourceDirectory>
+  readonly restore: (reading: Reading, readAt: Moment) => void
+  readonly inherit: (handover: UnreadHandover) => void
+  readonly handOver: () => UnreadHandover
+  /** Groups whose last known members may serve: when they were read, milliseconds since the epoch. */
+  readonly usable: () => Readonly<Record<string, number>>
   /** A read was believed: its groups were read then; a change of what cannot be read is told once. */
-  readonly believed: (source: SourceDirectory, readAt: Moment) => void
+  readonly believed: (reading: Reading, readAt: Moment) => void
   /** Of the last read that was believed. */
   readonly now: () => readonly UnreadGroup[]
-}
-
-function namesOf({ groups, complete }: SourceDirectory): readonly string[] {
-  return [...groups.map(({ name }) => name), ...(complete ? ['*'] : [])]
 }
 
 function sentenceOf({ message, isAbsent, lastReadAt }: UnreadGroup): string {
@@ -59,24 +59,29 @@ export function createUnreadGroups(deps: {
   }
 
   return {
-    restore: (source, savedAt) => {
-      unread = source.unread ?? []
+    restore: (reading, savedAt) => {
+      unread = reading.unread
       const others = unread.flatMap(({ name, lastReadAt }) =>
         lastReadAt === undefined ? [] : [[name, savedMoment(clock, lastReadAt)] as const],
       )
-      readAt = new Map([...namesOf(source).map((name) => [name, savedAt] as const), ...others])
+      readAt = new Map([...reading.groups.map((name) => [name, savedAt] as const), ...others])
     },
-    merge: (fetched, before) => {
-      const usable = [...readAt].filter(([, moment]) => ageOf(clock, moment) <= offlineMs)
-      return mergeSteps(fetched, before, new Map(usable.map(([name, { wall }]) => [name, wall])))
+    inherit: (handover) => {
+      ;({ readAt, unread } = handover)
     },
-    believed: (source, at) => {
+    handOver: () => ({ readAt, unread }),
+    usable: () =>
+      Object.fromEntries(
+        [...readAt]
+          .filter(([, moment]) => ageOf(clock, moment) <= offlineMs)
+          .map(([name, { wall }]) => [name, wall]),
+      ),
+    believed: (reading, at) => {
       const before = unread
-      unread = source.unread ?? []
+      unread = reading.unread
       const isUnread = new Set(unread.map(({ name }) => name))
-      const fresh = namesOf(source).filter((name) => !isUnread.has(name))
       const kept = [...readAt].filter(([name]) => isUnread.has(name))
-      readAt = new Map([...kept, ...fresh.map((name) => [name, at] as const)])
+      readAt = new Map([...kept, ...reading.groups.map((name) => [name, at] as const)])
       tell(before)
     },
     now: () => unread,

@@ -1,11 +1,10 @@
 // Opcode -> answer. Hits are answered at once; only what must wait gives a promise.
 import type { AccountAnswer, Door } from '../access/door.ts'
 import type { Sessions } from '../access/session.ts'
-import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Account, Group } from '../directory/types.ts'
-import type { Clock } from '../platform/clock.ts'
 import type { MissResolver } from '../refresh/miss.ts'
-import type { Current, Store } from '../refresh/store.ts'
+import type { Store } from '../refresh/store.ts'
+import type { DirectoryView } from '../snapshot/view.ts'
 import { encodeFailure, encodeSuccess, type Request, type Response } from '../wire/codec.ts'
 import { op, status, verdict, type Verdict } from '../wire/protocol.ts'
 
@@ -19,10 +18,7 @@ export type HandlerDeps = {
   readonly door: Door
   readonly sessions: Sessions
   readonly version: string
-  readonly clock: Clock
 }
-
-const previousMs = 10_000
 
 /** Entries of one page of a list, and the bytes that a page aims at. */
 const pageEntries = 1000
@@ -34,84 +30,92 @@ const verdicts: Readonly<Record<Exclude<AccountAnswer['verdict'], 'unknown'>, Ve
   ignore: verdict.IGNORE,
 }
 
-function page<T>(entries: readonly T[], offset: number, size: (entry: T) => number): readonly T[] {
+/** The entries from `offset` on that fit in one page. */
+function page<T>(
+  entry: (index: number) => T | undefined,
+  offset: number,
+  size: (entry: T) => number,
+): readonly T[] {
+  const entries: T[] = []
   let bytes = 0
-  let end = offset
-  while (
-    end < entries.length &&
-    end - offset < pageEntries &&
-    (end === offset || bytes < pageBytes)
-  ) {
-    const entry = entries[end]
-    if (entry !== undefined) bytes += size(entry)
-    end++
+  while (entries.length < pageEntries && (entries.length === 0 || bytes < pageBytes)) {
+    const next = entry(offset + entries.length)
+    if (next === undefined) break
+    entries.push(next)
+    bytes += size(next)
   }
-  return entries.slice(offset, end)
+  return entries
 }
 
 /** Makes the table of answers. */
 export function createHandler(deps: HandlerDeps): Handler {
   const { store, misses, door, sessions } = deps
-  let previous: Current | undefined
-  store.subscribe((now, before) => {
-    if (now.generation === before?.generation) return
-    previous = before
-    // For lists that are under way; a large directory is too much to keep for longer.
-    deps.clock.after(previousMs, () => {
-      if (previous === before) previous = undefined
-    })
-  })
   const unavailable = (code: number, reason = 'no directory yet'): Buffer =>
     encodeFailure(code, status.UNAVAIL, reason)
   const notFound = (code: number): Buffer => encodeFailure(code, status.NOTFOUND, 'no such entry')
   const success = (code: number, response: Response): Buffer => encodeSuccess(code, response, false)
 
-  const answerAccount = (code: number, account: Account, now: Current): Buffer =>
+  const answerAccount = (code: number, account: Account, directory: DirectoryView): Buffer =>
     code === op.INITGROUPS
-      ? success(code, { kind: 'gids', gids: now.index.initgroups(account.passwd.name) ?? [] })
+      ? success(code, { kind: 'gids', gids: directory.initgroups(account.passwd.name) ?? [] })
       : success(code, { kind: 'passwd', passwd: account.passwd })
+
+  /** The answer where the directory has the name. */
+  const found = (code: number, name: string): Buffer | undefined => {
+    const directory = store.current()?.directory
+    const account = directory?.accountByName(name)
+    return directory === undefined || account === undefined
+      ? undefined
+      : answerAccount(code, account, directory)
+  }
 
   const missed = async (code: number, name: string): Promise<Buffer> => {
     const answer = await misses.ask(name)
-    const now = store.current()
-    const account = now?.index.accountByName(name)
-    if (now !== undefined && account !== undefined) return answerAccount(code, account, now)
-    return answer === 'absent'
-      ? notFound(code)
-      : unavailable(code, 'the source cannot be asked now')
+    return (
+      found(code, name) ??
+      (answer === 'absent' ? notFound(code) : unavailable(code, 'the source cannot be asked now'))
+    )
   }
 
   const byUserName = (code: number, name: string, isPrivileged: boolean): Answer => {
-    const now = store.current()
-    const account = now?.index.accountByName(name)
-    if (now !== undefined && account !== undefined) return answerAccount(code, account, now)
+    const answer = found(code, name)
+    if (answer !== undefined) return answer
     if (misses.isKnownMiss(name, isPrivileged)) return notFound(code)
     return missed(code, name)
   }
 
-  const byGroup = (code: number, find: (index: DirectoryIndex) => Group | undefined): Buffer => {
-    const index = store.current()?.index
-    if (index === undefined) return unavailable(code)
-    const group = find(index)
+  const byGroup = (code: number, find: (directory: DirectoryView) => Group | undefined): Buffer => {
+    const directory = store.current()?.directory
+    if (directory === undefined) return unavailable(code)
+    const group = find(directory)
     return group === undefined ? notFound(code) : success(code, { kind: 'group', group })
   }
 
   const list = (code: number, generation: bigint, offset: number): Buffer => {
-    const wanted = [store.current(), previous].find(
+    const wanted = [store.current(), store.previous()].find(
       (each) => each !== undefined && (generation === 0n || BigInt(each.generation) === generation),
     )
     if (wanted === undefined) return unavailable(code, 'that directory was replaced')
-    const { accounts, groups } = wanted.directory
+    const { directory } = wanted
     const common = (count: number, total: number) => ({
       generation: BigInt(wanted.generation),
       next: offset + count < total ? offset + count : 0,
     })
     if (code === op.PASSWD_LIST) {
-      const entries = page(accounts, offset, () => 200).map(({ passwd }) => passwd)
-      return success(code, { kind: 'passwds', ...common(entries.length, accounts.length), entries })
+      const entries = page(
+        (at) => directory.account(at)?.passwd,
+        offset,
+        () => 200,
+      )
+      const ends = common(entries.length, directory.userCount)
+      return success(code, { kind: 'passwds', ...ends, entries })
     }
-    const entries = page(groups, offset, (group) => 50 + group.members.length * 34)
-    return success(code, { kind: 'groups', ...common(entries.length, groups.length), entries })
+    const entries = page(directory.group, offset, ({ members }) => 50 + members.length * 34)
+    return success(code, {
+      kind: 'groups',
+      ...common(entries.length, directory.groupCount),
+      entries,
+    })
   }
 
   const keys = async (
@@ -149,15 +153,15 @@ export function createHandler(deps: HandlerDeps): Handler {
       case op.INITGROUPS:
         return byUserName(code, request.name, isPrivileged)
       case op.PASSWD_BY_UID: {
-        const now = store.current()
-        const found = now?.index.accountByUid(request.id)
-        if (now === undefined) return unavailable(code)
-        return found === undefined ? notFound(code) : answerAccount(code, found, now)
+        const directory = store.current()?.directory
+        if (directory === undefined) return unavailable(code)
+        const account = directory.accountByUid(request.id)
+        return account === undefined ? notFound(code) : answerAccount(code, account, directory)
       }
       case op.GROUP_BY_NAME:
-        return byGroup(code, (index) => index.groupByName(request.name))
+        return byGroup(code, (directory) => directory.groupByName(request.name))
       case op.GROUP_BY_GID:
-        return byGroup(code, (index) => index.groupByGid(request.id))
+        return byGroup(code, (directory) => directory.groupByGid(request.id))
       case op.PASSWD_LIST:
       case op.GROUP_LIST:
         return list(code, request.generation, request.offset)

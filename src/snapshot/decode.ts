@@ -1,5 +1,4 @@
 // The bytes of directory.db -> what they say; every sum and bound is checked, native/common/snapshot.h.
-import { pace, type Steps } from '../directory/steps.ts'
 import type { Group } from '../directory/types.ts'
 import { headerSize } from './format.ts'
 import { checkHeader, damaged, payloadAt, readGroup, readUser, type UserRecord } from './view.ts'
@@ -11,19 +10,17 @@ export type SnapshotContent = {
   readonly groups: readonly Group[]
 }
 
-function* listAt<T>(
+function listAt<T>(
   bytes: Buffer,
   [countAt, offsetAt]: readonly [number, number],
   decode: (payload: Buffer) => T,
-): Steps<readonly T[]> {
+): readonly T[] {
   const count = bytes.readUInt32LE(countAt)
   const list = bytes.readUInt32LE(offsetAt)
   if (list < headerSize || count * 4 > bytes.length - list) throw damaged('a list lies outside')
   const items: T[] = []
-  const due = pace()
   for (let each = 0; each < count; each++) {
     items.push(decode(payloadAt(bytes, bytes.readUInt32LE(list + each * 4))))
-    if (due()) yield
   }
   return items
 }
@@ -32,41 +29,38 @@ function* listAt<T>(
  * The whole file, in steps.
  * @throws {FormatError} when anything in it is not what a reader believes.
  */
-export function* decodeSteps(bytes: Buffer): Steps<SnapshotContent> {
+export function decodeSnapshot(bytes: Buffer): SnapshotContent {
   checkHeader(bytes)
   return {
     readAt: Number(bytes.readBigInt64LE(32)),
-    people: yield* listAt(bytes, [48, 96], readUser),
-    groups: yield* listAt(bytes, [52, 100], readGroup),
+    people: listAt(bytes, [48, 96], readUser),
+    groups: listAt(bytes, [52, 100], readGroup),
   }
 }
 
 /** What somebody is given: an account, a membership. */
-function* rightsOf({ people, groups }: SnapshotContent): Steps<ReadonlySet<string>> {
+function rightsOf({ people, groups }: SnapshotContent): ReadonlySet<string> {
   const rights = new Set<string>()
-  const due = pace()
   for (const { passwd, gids, user } of people) {
     rights.add(`${passwd.name} ${passwd.uid} ${user.id}`)
     for (const gid of gids) rights.add(`${passwd.name} in ${gid}`)
-    if (due()) yield
   }
   for (const { name, gid, members } of groups)
     for (const member of members) {
       rights.add(`${member} in ${name} ${gid}`)
-      if (due()) yield
     }
   return rights
 }
 
 /** Whether one directory.db has people or memberships that the other has not; a damaged one has none. */
-export function* saysMoreSteps(onDisk: Buffer, wanted: Buffer): Steps<boolean> {
+export function saysMore(onDisk: Buffer, wanted: Buffer): boolean {
   let before: SnapshotContent
   try {
-    before = yield* decodeSteps(onDisk)
+    before = decodeSnapshot(onDisk)
   } catch {
     return false
   }
-  const now = yield* rightsOf(yield* decodeSteps(wanted))
-  for (const right of yield* rightsOf(before)) if (!now.has(right)) return true
+  const now = rightsOf(decodeSnapshot(wanted))
+  for (const right of rightsOf(before)) if (!now.has(right)) return true
   return false
 }

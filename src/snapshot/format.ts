@@ -1,25 +1,26 @@
 // A directory -> the bytes of directory.db. The spec is the head of native/common/snapshot.h.
-import type { DirectoryIndex } from '../directory/lookup.ts'
 import type { Directory, DirectoryRules } from '../directory/types.ts'
-import { finish, pace, type Steps } from '../directory/steps.ts'
 import { writeBootTime, type BootTime } from '../platform/boot-time.ts'
 import { createOutput, type Output } from './output.ts'
 import { beginRecord, endRecord, recordHeader } from './record.ts'
 import { sumOf } from './sum.ts'
 
-export type SnapshotInput = {
-  readonly directory: Directory
-  readonly index: DirectoryIndex
+/** What the header says of the time, and of which directory it is. */
+export type SnapshotStamp = {
   readonly generation: number
   /** Milliseconds since the epoch. */
   readonly readAt: number
   /** The same by the boot's clock; undefined where it is unknown or in doubt. */
   readonly readBootTime?: BootTime | undefined
+  /** `source.offline` in milliseconds. */
+  readonly offlineMs: number
+}
+
+export type SnapshotInput = SnapshotStamp & {
+  readonly directory: Directory
   readonly ids: DirectoryRules['ids']
   /** Local and reserved names: lookups of them end in the asking process. */
   readonly strangers: readonly string[]
-  /** `source.offline` in milliseconds. */
-  readonly offlineMs: number
 }
 
 export const headerSize = 128
@@ -54,16 +55,23 @@ function noteRecord(out: Output, offset: number, entries: Entries, index: number
   entries.idHashes[index] = sumOf(bytes, idAt, idAt + 4)
 }
 
-function* writeUsers(out: Output, { directory, index }: SnapshotInput): Steps<Entries> {
+/** Every gid of each user, the primary one first. */
+function gidsByName({ accounts, groups }: Directory): ReadonlyMap<string, readonly number[]> {
+  const gids = new Map(accounts.map(({ passwd }) => [passwd.name, [passwd.gid]]))
+  for (const { gid, members } of groups) for (const member of members) gids.get(member)?.push(gid)
+  return gids
+}
+
+function writeUsers(out: Output, { directory }: SnapshotInput): Entries {
   const entries = entriesFor(directory.accounts.length)
-  const due = pace()
+  const gidsOf = gidsByName(directory)
   for (const [at, { passwd, user }] of directory.accounts.entries()) {
     const offset = beginRecord(out, passwd.name, passwd.uid)
     out.u32(passwd.gid)
     out.str(passwd.gecos)
     out.str(passwd.dir)
     out.str(passwd.shell)
-    const gids = index.initgroups(passwd.name) ?? [passwd.gid]
+    const gids = gidsOf.get(passwd.name) ?? [passwd.gid]
     out.u32(gids.length)
     for (const each of gids) out.u32(each)
     out.str(user.id)
@@ -71,23 +79,19 @@ function* writeUsers(out: Output, { directory, index }: SnapshotInput): Steps<En
     out.str(user.name)
     out.i64(user.createdAt)
     noteRecord(out, offset, entries, at)
-    if (due()) yield
   }
   return entries
 }
 
-function* writeGroups(out: Output, { directory }: SnapshotInput): Steps<Entries> {
+function writeGroups(out: Output, { directory }: SnapshotInput): Entries {
   const entries = entriesFor(directory.groups.length)
-  const due = pace()
   for (const [at, { name, gid, members }] of directory.groups.entries()) {
     const offset = beginRecord(out, name, gid)
     out.u32(members.length)
     for (const member of members) {
       out.str(member)
-      if (due()) yield
     }
     noteRecord(out, offset, entries, at)
-    if (due()) yield
   }
   return entries
 }
@@ -134,12 +138,12 @@ export function slotsOf(hashes: Uint32Array): number {
 
 type Table = { readonly offset: number; readonly slots: number }
 
-function* writeTable(out: Output, offsets: Uint32Array, hashes: Uint32Array): Steps<Table> {
+/** Writes a hash table of records. */
+export function writeTable(out: Output, offsets: Uint32Array, hashes: Uint32Array): Table {
   const slots = slotsOf(hashes)
   const table = { offset: out.at(), slots }
   out.skip(slots * 8)
   const bytes = out.bytes()
-  const due = pace()
   for (let each = 0; each < offsets.length; each++) {
     const hash = hashes[each] ?? 0
     let at = table.offset + (hash & (slots - 1)) * 8
@@ -147,17 +151,15 @@ function* writeTable(out: Output, offsets: Uint32Array, hashes: Uint32Array): St
       at = at + 8 === table.offset + slots * 8 ? table.offset : at + 8
     bytes.writeUInt32LE(hash, at)
     bytes.writeUInt32LE(offsets[each] ?? 0, at + 4)
-    if (due()) yield
   }
   return table
 }
 
-function* writeList(out: Output, offsets: Uint32Array): Steps<number> {
+/** Writes numbers, and gives where they begin. */
+export function writeList(out: Output, offsets: Uint32Array): number {
   const offset = out.at()
-  const due = pace()
   for (const each of offsets) {
     out.u32(each)
-    if (due()) yield
   }
   return offset
 }
@@ -167,26 +169,43 @@ function estimate({ directory }: SnapshotInput): number {
   return 1_048_576 + directory.accounts.length * 512 + directory.groups.length * 128
 }
 
-/** The whole file, in steps. */
-export function* encodeSteps(input: SnapshotInput): Steps<Buffer> {
+/** Writes the stamp into a header that has all else, and its sum. */
+function stamp(
+  header: Buffer,
+  { generation, readAt, readBootTime, offlineMs }: SnapshotStamp,
+): void {
+  header.writeBigUInt64LE(BigInt(generation), 24)
+  header.writeBigInt64LE(BigInt(readAt), 32)
+  header.writeBigUInt64LE(BigInt(offlineMs), 104)
+  writeBootTime(header, 112, readBootTime)
+  header.writeUInt32LE(sumOf(header, 16, headerSize), 12)
+}
+
+/** The bytes of a directory.db with another stamp: a header of its own, and the rest as it is. */
+export function stamped(bytes: Buffer, newStamp: SnapshotStamp): readonly Buffer[] {
+  const header = Buffer.from(bytes.subarray(0, headerSize))
+  stamp(header, newStamp)
+  return [header, bytes.subarray(headerSize)]
+}
+
+/** The bytes of a whole directory.db. */
+export function encodeSnapshot(input: SnapshotInput): Buffer {
   const out = createOutput(estimate(input))
   out.skip(headerSize)
-  const users = yield* writeUsers(out, input)
-  const groups = yield* writeGroups(out, input)
+  const users = writeUsers(out, input)
+  const groups = writeGroups(out, input)
   const strangers = writeStrangers(out, input.strangers)
   const tables = [
-    yield* writeTable(out, users.offsets, users.nameHashes),
-    yield* writeTable(out, users.offsets, users.idHashes),
-    yield* writeTable(out, groups.offsets, groups.nameHashes),
-    yield* writeTable(out, groups.offsets, groups.idHashes),
-    yield* writeTable(out, strangers.offsets, strangers.nameHashes),
+    writeTable(out, users.offsets, users.nameHashes),
+    writeTable(out, users.offsets, users.idHashes),
+    writeTable(out, groups.offsets, groups.nameHashes),
+    writeTable(out, groups.offsets, groups.idHashes),
+    writeTable(out, strangers.offsets, strangers.nameHashes),
   ]
-  const lists = [yield* writeList(out, users.offsets), yield* writeList(out, groups.offsets)]
+  const lists = [writeList(out, users.offsets), writeList(out, groups.offsets)]
   const bytes = out.bytes().subarray(0, out.at())
   bytes.write('IAMLDB1\n', 'latin1')
   bytes.writeBigUInt64LE(BigInt(bytes.length), 16)
-  bytes.writeBigUInt64LE(BigInt(input.generation), 24)
-  bytes.writeBigInt64LE(BigInt(input.readAt), 32)
   bytes.writeUInt32LE(input.ids.min, 40)
   bytes.writeUInt32LE(input.ids.max, 44)
   bytes.writeUInt32LE(users.offsets.length, 48)
@@ -196,13 +215,6 @@ export function* encodeSteps(input: SnapshotInput): Steps<Buffer> {
     bytes.writeUInt32LE(slots, 60 + each * 8)
   }
   for (const [each, offset] of lists.entries()) bytes.writeUInt32LE(offset, 96 + each * 4)
-  bytes.writeBigUInt64LE(BigInt(input.offlineMs), 104)
-  writeBootTime(bytes, 112, input.readBootTime)
-  bytes.writeUInt32LE(sumOf(bytes, 16, headerSize), 12)
+  stamp(bytes, input)
   return bytes
-}
-
-/** As encodeSteps, at once. */
-export function encodeSnapshot(input: SnapshotInput): Buffer {
-  return finish(encodeSteps(input))
 }

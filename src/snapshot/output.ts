@@ -10,6 +10,8 @@ export type Output = {
   readonly i64: (value: number) => void
   /** u16 length and the UTF-8 bytes. */
   readonly str: (value: string) => void
+  /** Bytes as they are. */
+  readonly raw: (value: Uint8Array) => void
   /** Leaves zeros. */
   readonly skip: (size: number) => void
   /** Zeros up to a multiple of four. */
@@ -51,6 +53,11 @@ export function createOutput(size: number): Output {
     i64: (value) => {
       room(8)
       at = bytes.writeBigInt64LE(BigInt(value), at)
+    },
+    raw: (value) => {
+      room(value.length)
+      bytes.set(value, at)
+      at += value.length
     },
     str: (value) => {
       // UTF-16 units take at most three bytes each.

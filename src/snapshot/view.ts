@@ -6,6 +6,7 @@ import { createReader, type Reader } from '../wire/bytes.ts'
 import { headerSize, probesMax } from './format.ts'
 import { recordHeader } from './record.ts'
 import { sumOf } from './sum.ts'
+import { hashOfText, openSupplement, type DirectoryReport, type Supplement } from './supplement.ts'
 
 /** The hash tables, in the order of the header; native/common/snapshot.h. */
 const tableAt = { userNames: 56, uids: 64, groupNames: 72, gids: 80, strangers: 88 } as const
@@ -13,10 +14,14 @@ const listAt = { users: [48, 96], groups: [52, 100] } as const
 const slotSize = 8
 
 export type DirectoryView = {
+  /** The bytes of directory.db themselves. */
+  readonly snapshot: Buffer
   readonly userCount: number
   readonly groupCount: number
   readonly accountByName: (name: string) => Account | undefined
   readonly accountByUid: (uid: number) => Account | undefined
+  /** By the immutable id of the source. */
+  readonly accountById: (id: string) => Account | undefined
   readonly groupByName: (name: string) => Group | undefined
   readonly groupByGid: (gid: number) => Group | undefined
   /** Every gid of the user, the primary one first; undefined for a name that no user here has. */
@@ -26,6 +31,18 @@ export type DirectoryView = {
   /** The index-th user or group; undefined past the last. */
   readonly account: (index: number) => Account | undefined
   readonly group: (index: number) => Group | undefined
+  /** The people who may log in to a local account; undefined where it is not shared. */
+  readonly sharersOf: (account: string) => readonly SourceUser[] | undefined
+  readonly sharedAccounts: () => Readonly<Record<string, readonly SourceUser[]>>
+  /** Whether the uid was ever given to a person of the source. */
+  readonly wasGiven: (uid: number) => boolean
+  /** Whether only an earlier read told of the person; another person's id may, rarely, count as theirs. */
+  readonly isKept: (id: string) => boolean
+  readonly report: () => DirectoryReport
+  /** Keeps the memory over a release(), until the result is called: for work that waits in between. */
+  readonly retain: () => () => void
+  /** Gives the memory back, once no work retains it; each use of the view throws from then on. */
+  readonly release: () => void
 }
 
 /** What one user record holds. */
@@ -112,6 +129,15 @@ function idKey(id: number): Key {
   }
 }
 
+function personKey(id: string): Key {
+  const hash = hashOfText(id)
+  return {
+    hash,
+    isOf: (payload) => readUser(payload).user.id === id,
+    hashOf: (payload) => hashOfText(readUser(payload).user.id),
+  }
+}
+
 type Table = { readonly offset: number; readonly slots: number }
 
 /**
@@ -149,6 +175,26 @@ function tableOf(bytes: Buffer, at: number): Table {
   return { offset, slots }
 }
 
+/** The tables of a directory.db, each bound checked once. */
+function finderIn(bytes: Buffer): (table: keyof typeof tableAt, key: Key) => Buffer | undefined {
+  const tables = {
+    userNames: tableOf(bytes, tableAt.userNames),
+    uids: tableOf(bytes, tableAt.uids),
+    groupNames: tableOf(bytes, tableAt.groupNames),
+    gids: tableOf(bytes, tableAt.gids),
+    strangers: tableOf(bytes, tableAt.strangers),
+  }
+  return (table, key) => probe(bytes, tables[table], key)
+}
+
+function user(payload: Buffer | undefined): UserRecord | undefined {
+  return payload === undefined ? undefined : readUser(payload)
+}
+
+function group(payload: Buffer | undefined): Group | undefined {
+  return payload === undefined ? undefined : readGroup(payload)
+}
+
 type List = { readonly offset: number; readonly count: number }
 
 function listOf(bytes: Buffer, [countAt, offsetAt]: readonly [number, number]): List {
@@ -157,43 +203,88 @@ function listOf(bytes: Buffer, [countAt, offsetAt]: readonly [number, number]): 
   return { offset, count }
 }
 
+/** Without a table of ids: one record after the other. */
+function accountById(bytes: Buffer, { offset, count }: List, id: string): Account | undefined {
+  for (let at = 0; at < count; at++) {
+    const found = readUser(payloadAt(bytes, bytes.readUInt32LE(offset + at * 4)))
+    if (found.user.id === id) return found
+  }
+  return undefined
+}
+
+/** The part of the bytes that is directory.db, without the resolver's supplement after it. */
+export function snapshotOf(all: Buffer): Buffer {
+  const size = all.length < headerSize ? all.length : Number(all.readBigUInt64LE(16))
+  return size >= headerSize && size <= all.length ? all.subarray(0, size) : all
+}
+
+function lifetimeOf({ buffer }: Buffer): Pick<DirectoryView, 'retain' | 'release'> {
+  let users = 0
+  let isReleased = false
+  const free = (): void => {
+    if (isReleased && users === 0 && buffer instanceof ArrayBuffer) buffer.transfer(0)
+  }
+  return {
+    retain: () => {
+      users++
+      let isRetained = true
+      return () => {
+        if (!isRetained) return
+        isRetained = false
+        users--
+        free()
+      }
+    },
+    release: () => {
+      isReleased = true
+      free()
+    },
+  }
+}
+
+/** Of a directory.db alone. */
+const noSupplement: Omit<Supplement, 'ids'> = {
+  wasGiven: () => false,
+  isKept: () => false,
+  sharedAccounts: () => ({}),
+  sharersOf: () => undefined,
+  report: () => ({ refused: [], notices: [] }),
+}
+
 /**
- * Opens the bytes of a directory.db, which must not change while the view is used.
+ * Opens the bytes of a directory.db, with or without the resolver's supplement after them. They must not
+ * change while the view is used; release() frees their ArrayBuffer, which must be theirs alone.
  * @throws {FormatError} when the header is not that of a directory.db; so does each lookup that meets a
  * damaged record
  */
-export function openView(bytes: Buffer): DirectoryView {
+export function openView(all: Buffer): DirectoryView {
+  const bytes = snapshotOf(all)
   checkHeader(bytes)
-  const table = (at: number): Table => tableOf(bytes, at)
-  const [userNames, uids] = [table(tableAt.userNames), table(tableAt.uids)]
-  const [groupNames, gids] = [table(tableAt.groupNames), table(tableAt.gids)]
-  const strangers = table(tableAt.strangers)
+  const supplement = all.length > bytes.length ? openSupplement(all, bytes.length) : undefined
+  const { ids, ...beside } = supplement ?? { ids: undefined, ...noSupplement }
   const [users, groups] = [listOf(bytes, listAt.users), listOf(bytes, listAt.groups)]
-
-  const byName = (where: Table, name: string): Buffer | undefined =>
-    probe(bytes, where, nameKey(name))
-  const byId = (where: Table, id: number): Buffer | undefined => probe(bytes, where, idKey(id))
   const entry = ({ offset, count }: List, index: number): Buffer | undefined =>
     index < count ? payloadAt(bytes, bytes.readUInt32LE(offset + index * 4)) : undefined
-  const user = (payload: Buffer | undefined): UserRecord | undefined =>
-    payload === undefined ? undefined : readUser(payload)
-  const group = (payload: Buffer | undefined): Group | undefined =>
-    payload === undefined ? undefined : readGroup(payload)
-
+  const find = finderIn(bytes)
   return {
+    snapshot: bytes,
     userCount: users.count,
     groupCount: groups.count,
-    accountByName: (name) => user(byName(userNames, name)),
-    accountByUid: (uid) => user(byId(uids, uid)),
-    groupByName: (name) => group(byName(groupNames, name)),
-    groupByGid: (gid) => group(byId(gids, gid)),
-    initgroups: (name) => user(byName(userNames, name))?.gids,
+    accountByName: (name) => user(find('userNames', nameKey(name))),
+    accountByUid: (uid) => user(find('uids', idKey(uid))),
+    accountById: (id) =>
+      ids === undefined ? accountById(bytes, users, id) : user(probe(all, ids, personKey(id))),
+    groupByName: (name) => group(find('groupNames', nameKey(name))),
+    groupByGid: (gid) => group(find('gids', idKey(gid))),
+    initgroups: (name) => user(find('userNames', nameKey(name)))?.gids,
     // The id tells a stranger from a user whose record a damaged slot leads to.
     isStranger: (name) => {
-      const payload = byName(strangers, name)
+      const payload = find('strangers', nameKey(name))
       return payload !== undefined && payload.readUInt32LE(idAt(payload)) === 0
     },
     account: (index) => user(entry(users, index)),
     group: (index) => group(entry(groups, index)),
+    ...beside,
+    ...lifetimeOf(all),
   }
 }

@@ -14,6 +14,11 @@ export function originOf({ source }: Config): string {
   }
 }
 
+/** Requests that asking for one person's keys costs, but for the bodies of keys that are new. */
+export function callsPerPerson({ source, keys, access }: Config): number {
+  return source.kind === 'file' ? 0 : 1 + Number(keys.tags) + Number(access.requireMfa)
+}
+
 /** Makes the configured source. The AWS SDK is loaded only where it is used. */
 export async function createSource(
   config: Config,

@@ -59,7 +59,6 @@ function aDoor(options: { readonly requireMfa?: boolean; readonly maxAgeMs?: num
       known: (person) => world.known(person),
       last: (person) => state.last ?? world.known(person),
     },
-    budgetMs,
     requireMfa: options.requireMfa ?? false,
     keysConfig: { ...keysConfig, maxAgeMs: options.maxAgeMs ?? 0 },
     offlineMs,
@@ -70,7 +69,7 @@ function aDoor(options: { readonly requireMfa?: boolean; readonly maxAgeMs?: num
     const { type, blob } = aKeyOf(alice)
     return door.authorizedKeys({
       user: 'alice',
-      uid: world.view()?.index.accountByName('alice')?.passwd.uid ?? 0,
+      uid: world.view()?.directory.accountByName('alice')?.passwd.uid ?? 0,
       keyType: type,
       keyBlob: blob,
       ...fields,
@@ -776,7 +775,6 @@ describe('a shared account, whoever offers whatever key', () => {
       local: () => world.local,
       askMiss: () => Promise.resolve('absent'),
       keys: lookup,
-      budgetMs,
       requireMfa: false,
       keysConfig,
       offlineMs,

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { createRevoker } from '../../src/access/revoke.ts'
 import type { SharedSession } from '../../src/access/session.ts'
-import type { Directory, SourceUser } from '../../src/directory/types.ts'
+import type { SourceUser } from '../../src/directory/types.ts'
+import type { AccountsChange } from '../../src/refresh/refresh.ts'
 import {
   aKeyOf,
   alice,
@@ -55,8 +56,8 @@ function aWatch(world: World, options: Options = {}) {
   })
   /** The source was read and gave these groups. */
   const read = (groups: Readonly<Record<string, readonly string[]>>, users = people) =>
-    revoker.check(world.read(groups, users))
-  return { state, read, check: (before?: Directory) => revoker.check(before) }
+    revoker.check(world.read(groups, users).removed)
+  return { state, read, check: (change?: AccountsChange) => revoker.check(change?.removed ?? []) }
 }
 
 async function aHost(options: Options = {}) {

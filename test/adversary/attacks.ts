@@ -1,7 +1,6 @@
 // What a taken-over resolver tries, as uid iamlogin alone: it owns /run/iamlogin's socket and
 // /var/lib/iamlogin's files. SECURITY.md's lists are written from these tables by document.ts.
 import assert from 'node:assert/strict'
-import { indexDirectory } from '../../src/directory/lookup.ts'
 import type { Group, Passwd } from '../../src/directory/types.ts'
 import { encodeSnapshot } from '../../src/snapshot/format.ts'
 import { op } from '../../src/wire/protocol.ts'
@@ -112,7 +111,6 @@ export function forgedFile(passwds: readonly Passwd[], groups: readonly Group[])
   }
   return encodeSnapshot({
     directory,
-    index: indexDirectory(directory),
     generation: 1,
     readAt: 1,
     ids: { min: 0, max: 4_294_967_295 },

@@ -127,7 +127,11 @@ describe('iamlogin explain', () => {
     const passwd = { name: 'bob', dir: '/home/bob', ...own }
     const ask: Ask = (schema) => Promise.resolve(schema.parse({ ...person, passwd }))
     const host = {
-      look: () => Promise.resolve(() => Promise.resolve(['the home /home/bob belongs to uid 5'])),
+      look: () =>
+        Promise.resolve({
+          listed: new Set<string>(),
+          find: () => Promise.resolve(['the home /home/bob belongs to uid 5']),
+        }),
       isHomeRefused: () => Promise.resolve(isRefused),
     }
     expect(await explain(ask, { json: false, write, warn: write }, 'Bob', host)).toBe(code)

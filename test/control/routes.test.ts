@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest'
 import { explainOf, keysOf, type ControlParts } from '../../src/control/routes.ts'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
+import { explainName } from '../../src/directory/explain.ts'
 import type { PersonKeys } from '../../src/keys/lookup.ts'
 import { createStore } from '../../src/refresh/store.ts'
 import { aKeyOf } from '../support/access.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
+import { viewOf } from '../support/view.ts'
 
 const bob = aUser({ name: 'Bob' })
 const carol = aUser({ name: 'carol' })
@@ -20,13 +21,14 @@ function parts(
   const rules = someRules({ sharedAccounts: { deploy: ['ops'] } })
   const local = { ...noLocal, users: new Map([['deploy', 1000]]) }
   const directory = buildDirectory({ source, rules, local, pins: noPins })
-  const store = createStore(1)
-  const index = indexDirectory(directory)
+  const store = createStore(1, clock)
   const readAt = { wall: clock.now(), monotonic: clock.monotonic(), isSaved: false }
-  store.replace({ directory, index, source, rules, local, readAt })
+  store.replace({ directory: viewOf(directory), readAt, leftOutNames: [], unreadOverrides: null })
   // Only these parts are asked for keys and explain.
   const keys = { of: () => Promise.resolve(answer) }
-  const rest = { offlineMs: 10_000, requireMfa: false, missingShare: () => [], ...more }
+  const input = { source, directory, rules, local }
+  const explain = (name: string) => Promise.resolve(explainName(name, input))
+  const rest = { explain, offlineMs: 10_000, requireMfa: false, missingShare: () => [], ...more }
   return { store, clock, keys, ...rest } as unknown as ControlParts
 }
 

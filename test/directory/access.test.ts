@@ -1,9 +1,8 @@
 // Which groups a read asks for, and which people they name.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { memberSteps, membersOf, queriedGroups, sharedPeople } from '../../src/directory/access.ts'
+import { membersOf, queriedGroups, sharedPeople } from '../../src/directory/access.ts'
 import { aSource, aUser, someRules } from '../support/builders.ts'
-import { pausesOf } from '../support/steps.ts'
 
 const names = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,6}$/), { maxLength: 6 })
 
@@ -57,19 +56,6 @@ describe('membersOf', () => {
   it('is everyone of the source for "*", in a group or not', () => {
     expect(members('*')).toEqual(['AIDAalice', 'AIDAbob', 'AIDAcarol', 'AIDAdave'])
     expect(members('none', '*')).toHaveLength(4)
-  })
-
-  it('pauses once in 64 people, of a group and of everyone alike', () => {
-    const many = Array.from({ length: 6_400 }, (_, at) => aUser({ name: `user${at}` }))
-    const listed = aSource(many, {})
-    const [group] = aSource(many.slice(0, 1), { developers: ['user0'] }).groups
-    if (group === undefined) throw new Error('no group')
-    const grouped = {
-      ...{ ...listed, users: [] },
-      groups: [{ ...group, memberIds: many.map(({ id }) => id) }],
-    }
-    expect(pausesOf(memberSteps(listed, ['*']))).toBe(100)
-    expect(pausesOf(memberSteps(grouped, ['developers']))).toBe(100)
   })
 })
 

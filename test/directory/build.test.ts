@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
 import { fnv1a, isForbiddenId } from '../../src/directory/ids.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
 import { parseLocalAccounts } from '../../src/directory/local.ts'
 import type { HostAccounts, SourceUser } from '../../src/directory/types.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
+import { viewOf } from '../support/view.ts'
 
 const build = (
   users: readonly SourceUser[],
@@ -102,7 +102,7 @@ describe('buildDirectory', () => {
       source: { ...source, groups },
       rules: someRules({ groups: ['developers', 'ops'] }),
     })
-    const index = indexDirectory(directory)
+    const index = viewOf(directory)
     expect(index.groupByName('ops')?.members).toEqual(['alice'])
     expect(index.accountByName('ops')).toBeUndefined()
     expect(directory.refused).toEqual([
@@ -403,7 +403,7 @@ describe('buildDirectory', () => {
       other: ['bob'],
     })
     const directory = build(users, { source, rules: someRules({ sudoGroups: ['ops'] }) })
-    const index = indexDirectory(directory)
+    const index = viewOf(directory)
     expect(index.groupByName('developers')?.members).toEqual(['alice', 'bob'])
     expect(index.groupByName('iamlogin-sudo')?.members).toEqual(['alice'])
     expect(index.groupByName('other')).toBeUndefined()

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sameSourceSteps } from '../../src/directory/diff.ts'
-import { finish } from '../../src/directory/steps.ts'
+import { isSameSource } from '../../src/directory/diff.ts'
 import type { SourceDirectory, UnreadGroup } from '../../src/directory/types.ts'
 import { aUser } from '../support/builders.ts'
 
@@ -59,9 +58,9 @@ function changedAt(value: unknown, [key, ...rest]: Path): unknown {
   return typeof value === 'boolean' ? !value : `${String(value)}x`
 }
 
-const isSame = (a: SourceDirectory, b: SourceDirectory): boolean => finish(sameSourceSteps(a, b))
+const isSame = (a: SourceDirectory, b: SourceDirectory): boolean => isSameSource(a, b)
 
-describe('sameSourceSteps', () => {
+describe('isSameSource', () => {
   it('takes two reads of the same records as the same', () => {
     expect(isSame(read(), read())).toBe(true)
     const bare: SourceDirectory = { users: [], groups: [], complete: true }

@@ -2,9 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { diffSteps } from '../../src/directory/diff.ts'
-import { keepHomesSteps } from '../../src/directory/homes.ts'
-import { finish } from '../../src/directory/steps.ts'
+import { diffAccounts } from '../../src/directory/diff.ts'
+import { keepHomes } from '../../src/directory/homes.ts'
 import type { Directory, Pins, SourceUser } from '../../src/directory/types.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
@@ -16,14 +15,14 @@ function aHost() {
     pins: () => pins,
     read: (users: readonly SourceUser[]) => {
       const before = directory
-      const given = finish(keepHomesSteps(pins, before?.accounts ?? [], users))
+      const given = keepHomes(pins, before?.accounts ?? [], users)
       const source = aSource(users)
       directory = buildDirectory({ source, rules: someRules(), local: noLocal, pins: given })
       pins = directory.pins
       const homes = Object.fromEntries(
         directory.accounts.map(({ passwd }) => [passwd.name, passwd.dir]),
       )
-      return { homes, directory, diff: before && finish(diffSteps(before, directory)) }
+      return { homes, directory, diff: before && diffAccounts(before.accounts, directory.accounts) }
     },
   }
 }

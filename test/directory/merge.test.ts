@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mergeSteps } from '../../src/directory/merge.ts'
-import { finish } from '../../src/directory/steps.ts'
+import { mergeUnread } from '../../src/directory/merge.ts'
 import type { SourceDirectory, UnreadGroup } from '../../src/directory/types.ts'
 import { aSource, aUser } from '../support/builders.ts'
 
@@ -13,11 +12,11 @@ const merge = (
   fetched: SourceDirectory,
   before: SourceDirectory | undefined,
   lastReadAt: Readonly<Record<string, number>> = { dba: 5, '*': 5 },
-) => finish(mergeSteps(fetched, before, new Map(Object.entries(lastReadAt))))
+) => mergeUnread(fetched, before, new Map(Object.entries(lastReadAt)))
 const namesOf = ({ users }: SourceDirectory) => users.map(({ name }) => name).toSorted()
 const before = aSource([alice, bob, carol], { developers: ['alice', 'bob'], dba: ['carol'] })
 
-describe('mergeSteps', () => {
+describe('mergeUnread', () => {
   it('changes nothing of a whole read', () => {
     const fetched = aSource([alice])
     expect(merge(fetched, before)).toBe(fetched)

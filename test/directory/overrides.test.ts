@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { sameSourceSteps } from '../../src/directory/diff.ts'
-import { keepOverridesSteps } from '../../src/directory/overrides.ts'
-import { finish } from '../../src/directory/steps.ts'
+import { isSameSource } from '../../src/directory/diff.ts'
+import { keepOverrides } from '../../src/directory/overrides.ts'
 import type { SourceDirectory, SourceUser } from '../../src/directory/types.ts'
 import { aSource, aUser } from '../support/builders.ts'
 
 const keep = (fetched: SourceDirectory, before?: SourceDirectory): SourceDirectory =>
-  finish(keepOverridesSteps(fetched, before))
+  keepOverrides(fetched, before)
 const reason = { code: 'source_denied', message: 'm', hint: 'h' }
 const alice = aUser({ name: 'alice', overrides: { uid: 1_900_000_000, dir: '/home/a' } })
 const bare = aUser({ name: 'alice' })
@@ -16,7 +15,7 @@ const unread = (users: readonly SourceUser[], ...of: readonly SourceUser[]): Sou
   unreadOverrides: { reason, keptIds: [], unknownIds: of.map(({ id }) => id) },
 })
 
-describe('keepOverridesSteps', () => {
+describe('keepOverrides', () => {
   it('changes nothing of a whole read', () => {
     const fetched = aSource([bare])
     expect(keep(fetched, aSource([alice]))).toBe(fetched)
@@ -60,7 +59,7 @@ describe('keepOverridesSteps', () => {
   })
 })
 
-describe('sameSourceSteps', () => {
+describe('isSameSource', () => {
   const [one, two] = [unread([bare, dave], bare), unread([bare, dave], dave)]
   const other = { ...reason, code: 'source_throttled' }
   it.each([
@@ -74,7 +73,7 @@ describe('sameSourceSteps', () => {
       false,
     ],
   ])('tells %s', (_, a, b, same) => {
-    expect(finish(sameSourceSteps(a, b))).toBe(same)
-    expect(finish(sameSourceSteps(b, a))).toBe(same)
+    expect(isSameSource(a, b)).toBe(same)
+    expect(isSameSource(b, a)).toBe(same)
   })
 })

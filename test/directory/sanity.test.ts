@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { confirms, lossSteps, type Loss } from '../../src/directory/sanity.ts'
-import { finish } from '../../src/directory/steps.ts'
+import { confirms, lossBetween, type Loss } from '../../src/directory/sanity.ts'
 import type { SourceDirectory } from '../../src/directory/types.ts'
 import { aSource, aUser } from '../support/builders.ts'
 
@@ -18,9 +17,9 @@ const lossOf = (
   before: SourceDirectory,
   now: SourceDirectory,
   asked: readonly string[] = ['developers'],
-): Loss | undefined => finish(lossSteps(before, now, asked))
+): Loss | undefined => lossBetween(before, now, asked)
 
-describe('lossSteps', () => {
+describe('lossBetween', () => {
   it.each([
     [5, 0, true],
     [1, 0, true],

@@ -14,7 +14,6 @@ function aKeeper() {
     save: write('keys.json'),
     publish: write('keys.db'),
     clock,
-    delayMs: 1_000,
     confirmMs: 60_000,
   })
   return { clock, keeper, written }

@@ -5,13 +5,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
 import type { SourceCredentials, SourceDirectory, SourceUser } from '../../src/directory/types.ts'
 import { SourceError } from '../../src/errors.ts'
 import { createKeyLookup, type KnownCredentials, type PersonKeys } from '../../src/keys/lookup.ts'
 import { createBucket } from '../../src/platform/bucket.ts'
 import { momentOf } from '../../src/platform/clock.ts'
 import { createIdentify, createIdentityCheck } from '../../src/refresh/identity.ts'
+import type { RefreshResult } from '../../src/refresh/refresh.ts'
 import { createStore } from '../../src/refresh/store.ts'
 import {
   aClock,
@@ -24,6 +24,7 @@ import {
   noPins,
   someRules,
 } from '../support/builders.ts'
+import { viewOf } from '../support/view.ts'
 
 const ttlMs = keysConfig.ttlMs
 const budgetMs = 5_000
@@ -213,18 +214,19 @@ type World = Readonly<ReturnType<typeof createWorld>>
 /** The parts of a resolver that answer for keys; `saved` is what its disk has. */
 function createResolver(world: World) {
   const { clock } = world
-  const store = createStore(1)
+  const store = createStore(1, clock)
   const rules = someRules()
+  let source: SourceDirectory = { users: [], groups: [], complete: false }
   let running: Promise<boolean> | undefined
   let next: Promise<boolean> | undefined
   const readOnce = async (): Promise<boolean> => {
     const readAt = momentOf(clock)
     try {
-      const source = await world.fetchDirectory()
+      source = await world.fetchDirectory()
       const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
       store.replace({
-        ...{ directory, source, rules, local: noLocal, readAt },
-        index: indexDirectory(directory),
+        ...{ readAt, leftOutNames: [], unreadOverrides: null },
+        directory: viewOf(directory, { keptIds: source.keptUserIds ?? [] }),
       })
       return true
     } catch {
@@ -246,13 +248,16 @@ function createResolver(world: World) {
     return next
   }
   const failure = { code: 'source_unreachable', message: '', hint: '', at: 0 }
-  const refresher = {
-    readNow: async () => ((await read()) ? { ok: true as const } : { ok: false as const, failure }),
+  const readNow = async (): Promise<RefreshResult> => {
+    if (!(await read())) return { ok: false, failure }
+    const kept = new Set(source.keptUserIds)
+    const named = source.users.map(({ id, name }) => [id, { name, isKept: kept.has(id) }] as const)
+    return { ok: true, people: Object.fromEntries(named) }
   }
 
   let disk = '[]'
   const start = (saved: readonly KnownCredentials[], savedIsStale: boolean) => {
-    const confirm = createIdentityCheck({ store, refresher, clock })
+    const confirm = createIdentityCheck({ store, readNow, clock })
     const lookup = createKeyLookup({
       ...{ clock, offlineMs, budgetMs, saved, savedIsStale, confirm },
       keys: keysConfig,
@@ -274,7 +279,7 @@ function createResolver(world: World) {
   let now = start([], false)
   return {
     read,
-    directory: () => store.current()?.source.users ?? [],
+    directory: () => source.users,
     lookup: () => now,
     restart: () => {
       const saved = JSON.parse(disk) as readonly KnownCredentials[]

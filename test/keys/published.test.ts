@@ -4,12 +4,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
-import { finish } from '../../src/directory/steps.ts'
 import type { SourceKey, UnreadPart } from '../../src/directory/types.ts'
 import { FormatError } from '../../src/errors.ts'
 import { decodeKnownKeys, opensMore } from '../../src/keys/known-keys.ts'
-import { nothingPublished, publishedSteps, type PublishedInput } from '../../src/keys/published.ts'
+import { nothingPublished, encodePublished, type PublishedInput } from '../../src/keys/published.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
 import type { BootTime } from '../../src/platform/boot-time.ts'
 import { momentOf, savedMoment, wallOf, type Moment } from '../../src/platform/clock.ts'
@@ -24,6 +22,7 @@ import {
   noPins,
   someRules,
 } from '../support/builders.ts'
+import { viewOf } from '../support/view.ts'
 
 const key =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJzxaWLU4GYbOrnSWbvWRyhPKBjaY6nGWO4wsbr89PQZ comment'
@@ -68,8 +67,7 @@ function input(fields: Partial<PublishedInput> = {}): PublishedInput {
   }
   const directory = buildDirectory({ source, rules, local, pins: noPins })
   return {
-    directory,
-    index: indexDirectory(directory),
+    directory: viewOf(directory),
     local,
     people: [known(alice.id, [{}, { id: 'tag:iamlogin:ssh-key', origin: 'tag', body: other }])],
     keys: keysConfig,
@@ -123,29 +121,29 @@ function read(bytes: Buffer): readonly Known[] {
   return found
 }
 
-const published = (fields: Partial<PublishedInput> = {}) =>
-  read(finish(publishedSteps(input(fields))))
+const published = async (fields: Partial<PublishedInput> = {}) =>
+  read(await encodePublished(input(fields)))
 
-describe('publishedSteps', () => {
+describe('encodePublished', () => {
   it.each([
     ['keys-db-lasting', Number.MAX_SAFE_INTEGER],
     ['keys-db-expired', 0],
-  ])('gives the bytes of the vector %s', (name, offlineMs) => {
+  ])('gives the bytes of the vector %s', async (name, offlineMs) => {
     const people = [
       ...input().people,
       known(bob.id, [{ id: 'APKAbob', body: other }]),
       known(outsider.id, [{ id: 'APKAoutsider' }]),
     ]
-    const bytes = finish(publishedSteps(input({ people, offlineMs })))
+    const bytes = await encodePublished(input({ people, offlineMs }))
     const vector = readFileSync(join(import.meta.dirname, `../vectors/${name}.hex`), 'utf8')
     expect(bytes.toString('hex')).toBe(vector.replace(/\s/g, ''))
   })
 
-  it('names the account, its uid, and of each key whose it is and until when it serves', () => {
-    expect(published()).toEqual([
+  it('names the account, its uid, and of each key whose it is and until when it serves', async () => {
+    expect(await published()).toEqual([
       {
         account: 'alice',
-        uid: input().index.accountByName('alice')?.passwd.uid,
+        uid: input().directory.accountById(alice.id)?.passwd.uid,
         kind: 0,
         keys: [
           {
@@ -160,13 +158,13 @@ describe('publishedSteps', () => {
     ])
   })
 
-  it('opens a shared account to the people of its groups, also to those who are nobody here', () => {
+  it('opens a shared account to the people of its groups, also to those who are nobody here', async () => {
     const people = [
       known(alice.id, [{}]),
       known(bob.id, [{}]),
       known(outsider.id, [{ id: 'APKAo' }]),
     ]
-    const shared = published({ people }).filter(({ kind }) => kind === 1)
+    const shared = (await published({ people })).filter(({ kind }) => kind === 1)
     expect(shared).toMatchObject([
       {
         account: 'ec2-user',
@@ -174,32 +172,34 @@ describe('publishedSteps', () => {
         keys: [{ owner: ['bob', 'AIDAbob', bob.arn] }, { id: 'APKAo' }],
       },
     ])
-    expect(published({ people }).map(({ account }) => account)).not.toContain('outsider')
+    expect((await published({ people })).map(({ account }) => account)).not.toContain('outsider')
   })
 
-  it('opens neither root nor an account that does not exist', () => {
-    const accounts = published({ people: [known(bob.id, [{}])] }).map(({ account }) => account)
+  it('opens neither root nor an account that does not exist', async () => {
+    const accounts = (await published({ people: [known(bob.id, [{}])] })).map(
+      ({ account }) => account,
+    )
     expect(accounts).toEqual(['bob', 'ec2-user'])
   })
 
-  it('leaves out who became local and who is gone, and gives who has no valid key none', () => {
+  it('leaves out who became local and who is gone, and gives who has no valid key none', async () => {
     const local = { users: new Map([['alice', 1001]]), groups: new Map<string, number>() }
     const people = [
       known(alice.id, [{}]),
       known('AIDAgone', [{}]),
       known(bob.id, [{ body: 'no key' }]),
     ]
-    expect(published({ people, local })).toMatchObject([{ account: 'bob', keys: [] }])
+    expect(await published({ people, local })).toMatchObject([{ account: 'bob', keys: [] }])
   })
 
-  it('gives no key of who has no MFA device where one is required', () => {
+  it('gives no key of who has no MFA device where one is required', async () => {
     const credentials = known(alice.id, [{}]).credentials
     const people = [
       { id: alice.id, fetchedAt: now, credentials: { ...credentials, mfa: true } },
       { id: bob.id, fetchedAt: now, credentials: { ...credentials, mfa: false } },
       known(outsider.id, [{}]),
     ]
-    const counts = published({ people, requireMfa: true }).map(({ account, keys }) => [
+    const counts = (await published({ people, requireMfa: true })).map(({ account, keys }) => [
       account,
       keys.length,
     ])
@@ -209,7 +209,7 @@ describe('publishedSteps', () => {
     ])
   })
 
-  it('lets keys of a part that could not be read serve no longer than since it was', () => {
+  it('lets keys of a part that could not be read serve no longer than since it was', async () => {
     const { credentials } = known(alice.id, [
       {},
       { id: 'tag:iamlogin:ssh-key', origin: 'tag', body: other },
@@ -218,23 +218,25 @@ describe('publishedSteps', () => {
       ...{ part, code: 'source_denied', message: 'm', hint: 'h' },
       ...(lastReadAt === undefined ? {} : { lastReadAt }),
     })
-    const untilOf = (parts: readonly UnreadPart[]) =>
-      published({
-        requireMfa: true,
-        people: [
-          {
-            id: alice.id,
-            fetchedAt: now,
-            credentials: { ...credentials, mfa: true, unread: parts },
-          },
-        ],
-      })[0]?.keys.map(({ until }) => until - now - offlineMs)
-    expect(untilOf([unread('tags', now - 5_000)])).toEqual([0, -5_000])
-    expect(untilOf([unread('mfa', now - 5_000)])).toEqual([-5_000, -5_000])
-    expect(untilOf([unread('tags')])).toEqual([0])
+    const untilOf = async (parts: readonly UnreadPart[]) =>
+      (
+        await published({
+          requireMfa: true,
+          people: [
+            {
+              id: alice.id,
+              fetchedAt: now,
+              credentials: { ...credentials, mfa: true, unread: parts },
+            },
+          ],
+        })
+      )[0]?.keys.map(({ until }) => until - now - offlineMs)
+    expect(await untilOf([unread('tags', now - 5_000)])).toEqual([0, -5_000])
+    expect(await untilOf([unread('mfa', now - 5_000)])).toEqual([-5_000, -5_000])
+    expect(await untilOf([unread('tags')])).toEqual([0])
   })
 
-  it('counts the age of a reading by the monotonic clock, whatever the wall clock was set to', () => {
+  it('counts the age of a reading by the monotonic clock, whatever the wall clock was set to', async () => {
     const clock = aClock(now)
     const read = momentOf(clock)
     clock.step(-86_400_000)
@@ -242,17 +244,19 @@ describe('publishedSteps', () => {
     after.step(-86_400_000)
     const saved = { ...known(alice.id, [{}]), read, partsRead: new Map() }
     const times = { now: after.now(), wallOf: (moment: Moment) => wallOf(after, moment) }
-    const [person] = published({ people: [saved], ...times })
+    const [person] = await published({ people: [saved], ...times })
     expect(person?.keys.map(({ until }) => until - after.now())).toEqual([offlineMs - 5_000])
   })
 
-  it('lets no key serve whose reading, saved by an earlier run, lies in the future', () => {
+  it('lets no key serve whose reading, saved by an earlier run, lies in the future', async () => {
     const clock = aClock(now)
     const times = { wallOf: (moment: Moment) => wallOf(clock, moment) }
     const ahead = { ...known(alice.id, [{}]), read: savedMoment(clock, now + 1) }
-    expect(published({ people: [ahead], ...times })[0]?.keys).toMatchObject([{ until: now - 1 }])
+    expect((await published({ people: [ahead], ...times }))[0]?.keys).toMatchObject([
+      { until: now - 1 },
+    ])
     const then = { ...known(alice.id, [{}]), read: savedMoment(clock, now) }
-    expect(published({ people: [then], ...times })[0]?.keys).toMatchObject([
+    expect((await published({ people: [then], ...times }))[0]?.keys).toMatchObject([
       { until: now + offlineMs },
     ])
     const { credentials } = known(alice.id, [{ origin: 'tag' }])
@@ -264,16 +268,18 @@ describe('publishedSteps', () => {
       credentials: { ...credentials, unread },
       partsRead: new Map([['tags' as const, savedMoment(clock, now + 1)]]),
     }
-    expect(published({ people: [parts], ...times })[0]?.keys).toMatchObject([{ until: now - 1 }])
+    expect((await published({ people: [parts], ...times }))[0]?.keys).toMatchObject([
+      { until: now - 1 },
+    ])
   })
 
   it.each<readonly [string, BootTime | undefined]>([
     ['by both clocks', { boot: 0xfedc_ba98_7654_3210n, ms: 4_321 }],
     ['by the wall clock where the boot is unknown', undefined],
-  ])('says when it was written, %s', (_how, bootTime) => {
+  ])('says when it was written, %s', async (_how, bootTime) => {
     const { boot = 0n, ms = 0 } = bootTime ?? {}
     const header = { requireMfa: true, now, bootTime }
-    for (const bytes of [finish(publishedSteps(input(header))), nothingPublished(header)])
+    for (const bytes of [await encodePublished(input(header)), nothingPublished(header)])
       expect([
         bytes.readBigUInt64LE(24),
         bytes.readBigInt64LE(32),
@@ -282,22 +288,24 @@ describe('publishedSteps', () => {
       ]).toEqual([1n, BigInt(now), BigInt(ms), boot])
   })
 
-  it('lets a key serve no longer than keys.max_age', () => {
+  it('lets a key serve no longer than keys.max_age', async () => {
     const keys = { ...keysConfig, maxAgeMs: 1_000 }
     const people = [
       known(alice.id, [{ uploadedAt: now - 400 }, { id: 'old', uploadedAt: now - 1_001 }]),
     ]
-    expect(published({ people, keys })[0]?.keys).toMatchObject([{ id: 'APKA0', until: now + 600 }])
+    expect((await published({ people, keys }))[0]?.keys).toMatchObject([
+      { id: 'APKA0', until: now + 600 },
+    ])
   })
 
-  it('keeps every length, sum and count right for any people', () => {
+  it('keeps every length, sum and count right for any people', async () => {
     const person = fc.record({
       name: fc.constantFrom('alice', 'bob', 'outsider', 'nobody'),
       ids: fc.array(fc.string({ unit: 'grapheme', maxLength: 40 }), { maxLength: 5 }),
       fetchedAt: fc.integer({ min: 0, max: now }),
     })
-    fc.assert(
-      fc.property(fc.uniqueArray(person, { selector: ({ name }) => name }), (drawn) => {
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(person, { selector: ({ name }) => name }), async (drawn) => {
         const people = drawn.map(({ name, ids, fetchedAt }) =>
           known(
             `AIDA${name}`,
@@ -306,15 +314,15 @@ describe('publishedSteps', () => {
           ),
         )
         const counts = new Map(drawn.map(({ name, ids }) => [name as string, ids.length]))
-        for (const { account, kind, keys } of published({ people }))
+        for (const { account, kind, keys } of await published({ people }))
           if (kind === 0) expect(keys.length).toBe(counts.get(account))
           else expect(keys.length).toBeGreaterThan(0)
       }),
     )
   })
 
-  it('is read back as it was written', () => {
-    const bytes = finish(publishedSteps(input()))
+  it('is read back as it was written', async () => {
+    const bytes = await encodePublished(input())
     const told = read(bytes).map(({ keys, ...each }) => ({
       ...each,
       keys: keys.map(({ owner: [name, id, arn], ...more }) => ({
@@ -325,8 +333,8 @@ describe('publishedSteps', () => {
     expect(decodeKnownKeys(bytes)).toEqual(told)
   })
 
-  it('is read back whole or not at all, whichever bit is flipped and wherever it is cut', () => {
-    const bytes = finish(publishedSteps(input()))
+  it('is read back whole or not at all, whichever bit is flipped and wherever it is cut', async () => {
+    const bytes = await encodePublished(input())
     const truth = decodeKnownKeys(bytes)
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const flipped = Buffer.from(bytes)
@@ -364,44 +372,55 @@ describe('who may not enter by what was read last', () => {
     ['a malformed key', { keys: [{ ...good, body: 'ssh-rsa no' }] }, false],
     ['no MFA device', { keys: [good], mfa: false }, true],
     ['a device, and no key', { keys: [], mfa: true }, true],
-  ])('has a record without keys for a person with %s', (_what, credentials, requireMfa) => {
-    expect(published({ ...creds(credentials), requireMfa })).toEqual(shut)
+  ])('has a record without keys for a person with %s', async (_what, credentials, requireMfa) => {
+    expect(await published({ ...creds(credentials), requireMfa })).toEqual(shut)
   })
 
   it.each<readonly [string, SavedCredentials['credentials'], boolean]>([
     ['uploaded keys', { keys: [], unread: [unread('uploads')] }, false],
     ['MFA devices', { keys: [good], unread: [unread('mfa')] }, true],
-  ])('has none for a person whose %s were never read', (_what, credentials, requireMfa) => {
-    expect(published({ ...creds(credentials), requireMfa })).toEqual([])
+  ])('has none for a person whose %s were never read', async (_what, credentials, requireMfa) => {
+    expect(await published({ ...creds(credentials), requireMfa })).toEqual([])
   })
 
-  it('has keys that are merely too old: age shuts nobody out of cron and su', () => {
-    expect(published({ offlineMs: 0 })[0]?.keys).toHaveLength(2)
+  it('has keys that are merely too old: age shuts nobody out of cron and su', async () => {
+    expect((await published({ offlineMs: 0 }))[0]?.keys).toHaveLength(2)
   })
 
   it.each([
     [false, 0n],
     [true, 1n],
-  ])('says whether access.require_mfa is set: %s', (requireMfa, flags) => {
-    expect(finish(publishedSteps(input({ requireMfa }))).readBigUInt64LE(24)).toBe(flags)
+  ])('says whether access.require_mfa is set: %s', async (requireMfa, flags) => {
+    expect((await encodePublished(input({ requireMfa }))).readBigUInt64LE(24)).toBe(flags)
   })
 })
 
-describe('opensMore', () => {
-  const bytesOf = (fields: Partial<PublishedInput>): Buffer => finish(publishedSteps(input(fields)))
-  const both = bytesOf({ people: [known(alice.id, [{}]), known(bob.id, [{}])] })
-  const one = bytesOf({ people: [known(alice.id, [{}])] })
-  const none = bytesOf({ people: [] })
-  const shut = bytesOf({ people: [known(alice.id, [])] })
-  const strictNone = bytesOf({ people: [], requireMfa: true })
-  const strictShut = bytesOf({ people: [known(alice.id, [])], requireMfa: true })
+describe('opensMore', async () => {
+  const bytesOf = (fields: Partial<PublishedInput>): Promise<Buffer> =>
+    encodePublished(input(fields))
+  const both = await bytesOf({ people: [known(alice.id, [{}]), known(bob.id, [{}])] })
+  const one = await bytesOf({ people: [known(alice.id, [{}])] })
+  const none = await bytesOf({ people: [] })
+  const shut = await bytesOf({ people: [known(alice.id, [])] })
+  const strictNone = await bytesOf({ people: [], requireMfa: true })
+  const strictShut = await bytesOf({ people: [known(alice.id, [])], requireMfa: true })
 
   it.each([
     ['the same', both, both, false],
     ['a person more on disk', both, one, true],
     ['a person less on disk', one, both, false],
-    ['another key on disk', bytesOf({ people: [known(alice.id, [{ body: other }])] }), one, true],
-    ['a later end on disk', one, bytesOf({ people: [known(alice.id, [{}])], offlineMs: 1 }), false],
+    [
+      'another key on disk',
+      await bytesOf({ people: [known(alice.id, [{ body: other }])] }),
+      one,
+      true,
+    ],
+    [
+      'a later end on disk',
+      one,
+      await bytesOf({ people: [known(alice.id, [{}])], offlineMs: 1 }),
+      false,
+    ],
     ['half a file on disk', both.subarray(0, 200), one, false],
     ['a person shut on disk alone', shut, one, false],
     ['a person on disk who is shut now', one, shut, true],

@@ -15,7 +15,9 @@ import {
   type SavedCredentials,
 } from '../../src/keys/state.ts'
 import { silentLog } from '../../src/platform/log.ts'
-import { aClock, aSource, aUser } from '../support/builders.ts'
+import { buildDirectory } from '../../src/directory/build.ts'
+import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
+import { viewOf } from '../support/view.ts'
 
 const [alice, bob] = [aUser({ name: 'alice' }), aUser({ name: 'bob' })]
 const folders: string[] = []
@@ -400,9 +402,11 @@ describe('peopleOf', () => {
 
 describe('shutPeople', () => {
   it('gives everybody of the directory no key, and is sure of no person', () => {
-    const source = aSource([alice, bob])
+    const source = aSource([alice, bob], { developers: ['alice', 'bob'] })
     const shut = { fetchedAt: 7, credentials: { keys: [] }, isUnsure: true }
-    expect(shutPeople({ readAt: 7, source })).toEqual([
+    const rules = someRules()
+    const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
+    expect(shutPeople(viewOf(directory), 7)).toEqual([
       { id: alice.id, ...shut },
       { id: bob.id, ...shut },
     ])

@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
 import type { SourceUser } from '../../src/directory/types.ts'
 import { momentOf } from '../../src/platform/clock.ts'
 import { createIdentify, createIdentityCheck } from '../../src/refresh/identity.ts'
+import type { ReadRequest, RefreshResult } from '../../src/refresh/refresh.ts'
 import { createStore } from '../../src/refresh/store.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
+import { viewOf } from '../support/view.ts'
 
 const alice = aUser({ name: 'alice', id: 'AIDAOLD' })
 
 function aCheck() {
   const clock = aClock()
-  const store = createStore(1)
+  const store = createStore(1, clock)
   const state = {
     users: [alice] as readonly SourceUser[],
     kept: [] as readonly string[],
@@ -24,16 +25,20 @@ function aCheck() {
     const source = { ...aSource(state.users), keptUserIds: state.kept }
     const rules = someRules()
     const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
-    const index = indexDirectory(directory)
-    store.replace({ directory, index, source, rules, local: noLocal, readAt: momentOf(clock) })
+    const view = viewOf(directory, { keptIds: state.kept })
+    const nothing = { leftOutNames: [], unreadOverrides: null }
+    store.replace({ directory: view, readAt: momentOf(clock), ...nothing })
     return true
   }
   const failure = { code: 'source_timeout', message: '', hint: '', at: 0 }
-  const refresher = {
-    readNow: () =>
-      Promise.resolve(read() ? { ok: true as const } : { ok: false as const, failure }),
+  const readNow = ({ personId = '' }: ReadRequest): Promise<RefreshResult> => {
+    if (!read()) return Promise.resolve({ ok: false, failure })
+    const person = state.users.find(({ id }) => id === personId)
+    const isKept = state.kept.includes(personId)
+    const people = person === undefined ? {} : { [personId]: { name: person.name, isKept } }
+    return Promise.resolve({ ok: true, people })
   }
-  return { clock, state, read, check: createIdentityCheck({ store, refresher, clock }) }
+  return { clock, state, read, check: createIdentityCheck({ store, readNow, clock }) }
 }
 
 describe('createIdentityCheck', () => {

@@ -4,18 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
-import { finish, type Steps } from '../../src/directory/steps.ts'
 import type { Directory, Pins, SourceDirectory } from '../../src/directory/types.ts'
-import { silentLog } from '../../src/platform/log.ts'
 import { salvageDirectory } from '../../src/refresh/salvage.ts'
-import { createStateFile, saysMore, stateSteps } from '../../src/refresh/state.ts'
-import { decodeSteps } from '../../src/snapshot/decode.ts'
+import { loadState } from '../../src/refresh/load-state.ts'
+import { decodeState, encodeState, saysMore } from '../../src/refresh/state.ts'
+import { decodeSnapshot } from '../../src/snapshot/decode.ts'
 import { encodeSnapshot } from '../../src/snapshot/format.ts'
-import { aClock, aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
+import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
 const spell = (source: SourceDirectory, readAt = 1): Buffer =>
-  Buffer.from(finish(stateSteps({ readAt, pins: noPins, source })))
+  encodeState({ readAt, pins: noPins, source }, 'iam')
 const [alice, bob] = [aUser({ name: 'alice' }), aUser({ name: 'bob' })]
 
 describe('saysMore', () => {
@@ -40,27 +38,23 @@ describe('directory.json', () => {
   afterAll(() => {
     rmSync(folder, { recursive: true })
   })
-  const deps = {
-    clock: aClock(),
-    log: silentLog,
-    work: <T>(steps: Steps<T>) => Promise.resolve(finish(steps)),
-  }
-  const stateOf = (origin: string) => createStateFile(folder, origin, deps)
   const pins = { uids: { AIDAalice: 1_900_000_001 }, gids: {} }
 
-  it('comes back as it was saved, and by another source the given ids alone', async () => {
+  it('comes back as it was saved, and by another source the given ids alone', () => {
     const reason = { code: 'source_denied', message: 'm', hint: 'h' }
     const unreadOverrides = { reason, keptIds: [alice.id], unknownIds: [bob.id] }
     const saved = { readAt: 7, pins, source: { ...aSource([alice, bob]), unreadOverrides } }
-    await stateOf('iam').save(saved)
-    expect(await stateOf('iam').load()).toEqual({ pins, saved })
-    expect(await stateOf('file /a').load()).toEqual({ pins, saved: undefined })
+    const bytes = encodeState(saved, 'iam')
+    expect(decodeState(bytes, 'iam')).toMatchObject({ pins, saved })
+    expect(decodeState(bytes, 'file /a')).toEqual({ pins, saved: undefined })
   })
 
   it('is set aside where it is damaged', async () => {
     const path = join(folder, 'directory.json')
     writeFileSync(path, '{"version":1,"read')
-    await expect(stateOf('iam').load()).rejects.toMatchObject({ code: 'format_state' })
+    await expect(loadState(readFileSync(path), 'iam', folder)).rejects.toMatchObject({
+      code: 'format_state',
+    })
     expect(readFileSync(`${path}.damaged`, 'utf8')).toBe('{"version":1,"read')
     expect(existsSync(path)).toBe(false)
   })
@@ -83,13 +77,12 @@ describe('salvageDirectory', () => {
     buildDirectory({ source, rules, local: noLocal, pins: given })
   const published = (directory: Directory): Buffer => {
     const times = { generation: 1, readAt: 77, offlineMs: 1 }
-    const index = indexDirectory(directory)
-    return encodeSnapshot({ directory, index, ids: rules.ids, strangers: [], ...times })
+    return encodeSnapshot({ directory, ids: rules.ids, strangers: [], ...times })
   }
 
   it('gives back the same directory from the bytes of directory.db', () => {
     const before = build(aSource(users, groups), { uids: { AIDA3: 1_888_888_888 }, gids: {} })
-    const saved = salvageDirectory(finish(decodeSteps(published(before))), rules)
+    const saved = salvageDirectory(decodeSnapshot(published(before)), rules)
     expect(saved.readAt).toBe(77)
     const after = build(saved.source, saved.pins)
     const shown = ({ accounts, groups: all }: Directory) => ({
@@ -101,7 +94,7 @@ describe('salvageDirectory', () => {
 
   it('lets nobody in whom the rules of now do not', () => {
     const before = build(aSource(users, groups), noPins)
-    const content = finish(decodeSteps(published(before)))
+    const content = decodeSnapshot(published(before))
     const narrower = { ...rules, groups: ['Absent'], sudoGroups: [] }
     const saved = salvageDirectory(content, narrower)
     const after = buildDirectory({ ...saved, rules: narrower, local: noLocal })

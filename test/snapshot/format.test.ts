@@ -14,12 +14,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
-import { finish } from '../../src/directory/steps.ts'
 import { FormatError } from '../../src/errors.ts'
 import type { BootTime } from '../../src/platform/boot-time.ts'
 import { silentLog } from '../../src/platform/log.ts'
-import { decodeSteps, saysMoreSteps } from '../../src/snapshot/decode.ts'
+import { decodeSnapshot, saysMore } from '../../src/snapshot/decode.ts'
 import {
   encodeSnapshot,
   headerSize,
@@ -41,10 +39,8 @@ function encode(
   const rules = someRules({ sudoGroups: ['developers'], ids })
   const source = aSource(names.map((name) => aUser({ name })))
   const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
-  const index = indexDirectory(directory)
   return encodeSnapshot({
     directory,
-    index,
     generation: 7,
     readAt: 1_700_000_000_000,
     ids: rules.ids,
@@ -190,7 +186,6 @@ describe('createSnapshotFile', () => {
     const file = createSnapshotFile(folder, {
       clock: aClock(),
       log: silentLog,
-      work: (steps) => Promise.resolve(finish(steps)),
     })
     const put = (names: readonly string[]) =>
       file.put(() => Promise.resolve({ bytes: encode(names) }))
@@ -211,8 +206,8 @@ describe('createSnapshotFile', () => {
   })
 })
 
-describe('decodeSteps', () => {
-  const decode = (bytes: Buffer) => finish(decodeSteps(bytes))
+describe('decodeSnapshot', () => {
+  const decode = (bytes: Buffer) => decodeSnapshot(bytes)
 
   it('gives back people, groups and times', () => {
     const { people, groups, readAt } = decode(encode(['alice', 'bob']))
@@ -250,7 +245,7 @@ describe('decodeSteps', () => {
     ['somebody more', ['alice', 'bob'], ['alice'], true],
     ['somebody less', ['alice'], ['alice', 'bob'], false],
   ])('tells whether one grants more: %s', (_what, onDisk, wanted, expected) => {
-    expect(finish(saysMoreSteps(encode(onDisk), encode(wanted)))).toBe(expected)
+    expect(saysMore(encode(onDisk), encode(wanted))).toBe(expected)
   })
 
   it('finds a membership that was taken away, and nothing in a damaged file', () => {
@@ -261,12 +256,11 @@ describe('decodeSteps', () => {
       const source = aSource(users, each)
       const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
       const times = { generation: 1, readAt: 1, offlineMs: 1 }
-      const index = indexDirectory(directory)
-      return encodeSnapshot({ directory, index, ids: rules.ids, strangers: [], ...times })
+      return encodeSnapshot({ directory, ids: rules.ids, strangers: [], ...times })
     }
     const [before, now] = [spell(groups), spell({ ...groups, ops: [] })]
-    expect(finish(saysMoreSteps(before, now))).toBe(true)
-    expect(finish(saysMoreSteps(now, before))).toBe(false)
-    expect(finish(saysMoreSteps(before.subarray(0, 300), now))).toBe(false)
+    expect(saysMore(before, now)).toBe(true)
+    expect(saysMore(now, before)).toBe(false)
+    expect(saysMore(before.subarray(0, 300), now)).toBe(false)
   })
 })

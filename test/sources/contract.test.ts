@@ -3,11 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadConfig } from '../../src/config/load.ts'
 import { createFileSource } from '../../src/sources/file.ts'
 import { createIamSource } from '../../src/sources/iam.ts'
 import type { Source } from '../../src/sources/source.ts'
-import { createThreadedSource } from '../../src/sources/thread.ts'
 import { startIamServer } from '../support/iam-server.ts'
 import { startMoto } from '../support/moto.ts'
 
@@ -44,28 +42,13 @@ function iamSource(endpoint: string): Source {
   })
 }
 
-const serverUrls: string[] = []
-
 async function serverSubject(): Promise<Subject> {
   const server = await startIamServer()
-  serverUrls.push(server.url)
   server.addUser('alice', ['developers', 'ops'])
   server.addUser('bob', ['developers'])
   server.addUser('carol')
   server.uploadKey('alice', body)
   return { source: iamSource(server.url), body, stop: () => server.stop() }
-}
-
-/** As the resolver has it: the directory is read in a thread. */
-async function threadSubject(): Promise<Subject> {
-  const { source: direct, ...subject } = await serverSubject()
-  const folder = mkdtempSync(join(tmpdir(), 'iamlogin-'))
-  const file = join(folder, 'iamlogin.toml')
-  const endpoint = serverUrls.at(-1) ?? ''
-  writeFileSync(file, `[source]\nendpoint = "${endpoint}"\n[access]\ngroups = ["developers"]\n`)
-  const source = createThreadedSource(loadConfig(file).config, direct)
-  rmSync(folder, { recursive: true })
-  return { ...subject, source }
 }
 
 async function motoSubject(): Promise<Subject | undefined> {
@@ -79,7 +62,6 @@ const credentials = { AWS_ACCESS_KEY_ID: 'AKIATEST', AWS_SECRET_ACCESS_KEY: 'sec
 describe.each([
   ['file', fileSubject],
   ['iam over the test server', serverSubject],
-  ['iam over the test server, in a thread', threadSubject],
   ['iam over moto', motoSubject],
 ])('source %s', (name, start) => {
   let subject: Subject | undefined

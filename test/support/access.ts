@@ -2,9 +2,9 @@
 import type { DoorView } from '../../src/access/door.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
+import { diffAccounts } from '../../src/directory/diff.ts'
 import type {
-  Directory,
+  Account,
   DirectoryRules,
   HostAccounts,
   Pins,
@@ -14,8 +14,10 @@ import { momentOf } from '../../src/platform/clock.ts'
 import { fingerprintOf, type AuthorizedKey } from '../../src/keys/authorized-key.ts'
 import type { PersonKeys } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
+import type { AccountsChange } from '../../src/refresh/refresh.ts'
 import type { SessionFields } from '../../src/wire/codec.ts'
 import { aClock, aSource, aUser, noLocal, noPins, someRules } from './builders.ts'
+import { viewOf } from './view.ts'
 
 export const alice = aUser({ name: 'Alice', id: 'AIDAALICE' })
 export const bob = aUser({ name: 'bob', id: 'AIDABOB' })
@@ -60,6 +62,7 @@ export function aWorld(rules: Partial<DirectoryRules> = {}) {
   )
   let pins: Pins = noPins
   let view: DoorView | undefined
+  let accounts: readonly Account[] | undefined
   const world = {
     clock,
     events,
@@ -90,9 +93,9 @@ export function aWorld(rules: Partial<DirectoryRules> = {}) {
       }))
       return { id, fetchedAt: clock.now(), credentials: { keys: known } }
     },
-    /** The source was read: these are its groups now. Gives the directory before. */
-    read: (groups: Groups, users: readonly SourceUser[] = people): Directory | undefined => {
-      const before = view?.directory
+    /** The source was read: these are its groups now. Gives what that changed. */
+    read: (groups: Groups, users: readonly SourceUser[] = people): AccountsChange => {
+      const before = accounts
       const directory = buildDirectory({
         source: aSource(users, groups),
         rules: someRules({ sharedAccounts: { 'ec2-user': ['ops'] }, ...rules }),
@@ -100,15 +103,20 @@ export function aWorld(rules: Partial<DirectoryRules> = {}) {
         pins,
       })
       pins = directory.pins
-      view = { directory, index: indexDirectory(directory), readAt: momentOf(clock) }
-      return before
+      view = { directory: viewOf(directory), readAt: momentOf(clock) }
+      accounts = directory.accounts
+      if (before === undefined) return { arrived: undefined, removed: [] }
+      const { added, removed, renamed } = diffAccounts(before, accounts)
+      const arrived = [...added, ...renamed.map(({ account }) => account)]
+      return { arrived: arrived.map(({ passwd }) => passwd.name), removed }
     },
     /** No directory was ever read. */
     forget: () => {
       view = undefined
+      accounts = undefined
     },
     uidOf: (name: string): number => {
-      const uid = view?.index.accountByName(name)?.passwd.uid
+      const uid = view?.directory.accountByName(name)?.passwd.uid
       if (uid === undefined) throw new Error(`${name} is not here`)
       return uid
     },

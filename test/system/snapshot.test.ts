@@ -7,7 +7,6 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { buildDirectory } from '../../src/directory/build.ts'
-import { indexDirectory } from '../../src/directory/lookup.ts'
 import { encodeSnapshot } from '../../src/snapshot/format.ts'
 import { publishSnapshot } from '../../src/snapshot/publish.ts'
 import { aUser, noLocal, noPins, someRules } from '../support/builders.ts'
@@ -127,7 +126,6 @@ describe('directory.db', () => {
     const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
     const bytes = encodeSnapshot({
       directory,
-      index: indexDirectory(directory),
       generation: 1,
       readAt: Date.now(),
       ids: rules.ids,

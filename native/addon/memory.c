@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded into the resolver. */
+#include "memory.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+int memory_file(void)
+{
+        int fd = memfd_create("iamlogin", MFD_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,73 @@
+// Bytes behind an open descriptor: they stay whatever becomes of the file's name, and take no memory here.
+import { close, fstat, read } from 'node:fs'
+import { promisify } from 'node:util'
+
+const readAt = promisify(read)
+const stat = promisify(fstat)
+
+/** Larger parts are no faster. */
+const partSize = 1_048_576
+
+export type HeldBytes = AsyncIterable<Uint8Array> & {
+  /** To be handed to a child process. */
+  readonly fd: number
+  /** Reads all into a buffer of its own. */
+  readonly whole: () => Promise<Buffer>
+  /** Closes the descriptor as soon as nobody reads. */
+  readonly close: () => void
+}
+
+/** Takes over `fd`, which nobody else may close: another file may have its number afterwards. */
+export function holdBytes(fd: number): HeldBytes {
+  let readers = 0
+  let isClosing = false
+  const end = (): void => {
+    if (isClosing && readers === 0)
+      close(fd, () => {
+        // Nothing was written by it that could be lost.
+      })
+  }
+  const reading = async <T>(run: () => Promise<T>): Promise<T> => {
+    if (isClosing) throw new Error('the bytes are closed')
+    readers++
+    try {
+      return await run()
+    } finally {
+      readers--
+      end()
+    }
+  }
+  const fill = async (part: Uint8Array, position: number): Promise<number> => {
+    let filled = 0
+    while (filled < part.length) {
+      const { bytesRead } = await readAt(fd, part, filled, part.length - filled, position + filled)
+      if (bytesRead === 0) return filled
+      filled += bytesRead
+    }
+    return filled
+  }
+
+  return {
+    fd,
+    whole: () =>
+      reading(async () => {
+        const { size } = await stat(fd)
+        const bytes = Buffer.allocUnsafeSlow(size)
+        return bytes.subarray(0, await fill(bytes, 0))
+      }),
+    close: () => {
+      if (isClosing) return
+      isClosing = true
+      end()
+    },
+    async *[Symbol.asyncIterator]() {
+      const part = Buffer.allocUnsafeSlow(partSize)
+      for (let position = 0; ;) {
+        const filled = await reading(() => fill(part, position))
+        if (filled === 0) return
+        yield part.subarray(0, filled)
+        position += filled
+      }
+    },
+  }
+}

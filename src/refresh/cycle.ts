@@ -1,0 +1,94 @@
+// One cycle: the source is read, the outcome is put in place (refresh.ts), and then what it means for
+// people on this host follows.
+import type { Log } from '../platform/log.ts'
+import type { ReadLoop } from './loop.ts'
+import type { AccountsChange, ReadEnd, Refresher, ReadRequest, RefreshResult } from './refresh.ts'
+
+export type Cycle = {
+  /** Reads at once, and by the schedule from then on. */
+  readonly start: () => Promise<RefreshResult>
+  /** The same; before it, the rules of a new configuration are applied to what was read before. */
+  readonly startByNewRules: () => Promise<RefreshResult>
+  /** /etc/passwd or /etc/group is another: the directory is built again. Never rejects. */
+  readonly localAccountsChanged: () => Promise<void>
+  /** Resolves when the access of everybody who lost it so far was ended. */
+  readonly accessEnded: () => Promise<void>
+  /** Ends reads; resolves when nothing is under way but what accessEnded() and followed() wait for. */
+  readonly stop: () => Promise<void>
+  /** Resolves when everything that followed reads so far is done. */
+  readonly followed: () => Promise<void>
+}
+
+export type CycleDeps = {
+  readonly loop: ReadLoop<ReadRequest, RefreshResult>
+  readonly refresher: Pick<Refresher, 'read' | 'rebuild' | 'close'>
+  /** Compares the files of the state directory with what was written, and tries again what is owed. */
+  readonly settleFiles: () => Promise<void>
+  /** Has keys.db written for the accounts of now. */
+  readonly publishKeys: () => void
+  /** Ends the sessions of accounts that lost access; undefined: the accounts are the same as before. */
+  readonly endAccess: (change: AccountsChange | undefined) => Promise<void>
+  /** Looks for files and lists that stand in the way of accounts that are new here. */
+  readonly findLeftovers: (change: AccountsChange) => Promise<void>
+  /** What the resolver before this one still does. */
+  readonly before: Promise<void>
+  readonly log: Log
+}
+
+/** Makes the cycle; nothing is read before start(). */
+export function createCycle(deps: CycleDeps): Cycle {
+  const { loop, refresher, log } = deps
+  let ending = deps.before
+  let looking = Promise.resolve()
+
+  // The next read does not wait for what follows this one: a helper may hang, or IAM while it is asked for keys.
+  const follow = (change: AccountsChange | undefined): void => {
+    void deps.settleFiles()
+    if (change !== undefined) deps.publishKeys()
+    ending = ending
+      .then(() => deps.endAccess(change))
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'ending the sessions of accounts that lost access failed')
+      })
+    if (change === undefined) return
+    looking = looking
+      .then(() => deps.findLeftovers(change))
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'looking for files of earlier owners of a name failed')
+      })
+  }
+
+  const read = async (requests: readonly ReadRequest[]): Promise<ReadEnd> => {
+    const end = await refresher.read(requests)
+    if (end.result.ok) follow(end.change)
+    return end
+  }
+
+  const rebuild = async (from: 'reload' | 'accounts', failed: string): Promise<void> => {
+    try {
+      const change = await refresher.rebuild(from)
+      if (change !== undefined) follow(change)
+    } catch (error) {
+      log.error({ err: error }, failed)
+    }
+  }
+
+  return {
+    start: () => loop.start(read),
+    // Root's word counts at once, even while the source does not answer.
+    startByNewRules: async () => {
+      await rebuild('reload', 'the new rules cannot be applied before the source is read')
+      return loop.start(read)
+    },
+    localAccountsChanged: () =>
+      rebuild('accounts', 'building the directory for changed local accounts failed'),
+    accessEnded: () => ending,
+    followed: async () => {
+      await looking
+    },
+    stop: async () => {
+      loop.stop()
+      await refresher.close()
+    },
+  }
+}

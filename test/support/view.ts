@@ -1,0 +1,26 @@
+// A directory as the resolver holds it: the bytes that the child process makes, opened.
+import type { Directory } from '../../src/directory/types.ts'
+import { encodeSnapshot } from '../../src/snapshot/format.ts'
+import { withSupplement } from '../../src/snapshot/supplement.ts'
+import { openView, type DirectoryView } from '../../src/snapshot/view.ts'
+import { someRules } from './builders.ts'
+
+export type ViewOptions = {
+  readonly strangers?: readonly string[]
+  /** Ids of people of whom only an earlier read told. */
+  readonly keptIds?: readonly string[]
+}
+
+/** The bytes of a directory.db and the resolver's supplement. */
+export function bytesOf(
+  directory: Directory,
+  { strangers = [], keptIds = [] }: ViewOptions = {},
+): Buffer {
+  const stamp = { generation: 1, readAt: 0, offlineMs: 3_600_000 }
+  const { ids } = someRules()
+  return withSupplement(encodeSnapshot({ ...stamp, directory, ids, strangers }), directory, keptIds)
+}
+
+export function viewOf(directory: Directory, options?: ViewOptions): DirectoryView {
+  return openView(bytesOf(directory, options))
+}
