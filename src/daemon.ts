@@ -29,10 +29,10 @@ import { emptyCachesBy, terminateBy } from './platform/terminate.ts'
 import { packageVersion } from './platform/version.ts'
 import { startWatchdog, watchdogMs } from './platform/watchdog.ts'
 import { createReader } from './refresh/reader.ts'
-import { openSource } from './resolver.ts'
 import { ping } from './server/ping.ts'
 import { startService, type Prepared } from './service.ts'
 import { createSignals } from './signals.ts'
+import { createKeySource } from './sources/key-process.ts'
 
 // Memory back to the host counts more than the last percent of speed: 3 x 8 MiB for young objects
 // instead of 3 x 16. With 4, a scavenge while a large directory is published takes ten milliseconds.
@@ -146,7 +146,7 @@ async function run(): Promise<void> {
     })
     return {
       config,
-      open: await openSource(config),
+      keySource: createKeySource({ config, clock: systemClock }),
       audit: (event) => {
         sink(event)
         for (const { notify: send } of notifiers) send(event)
@@ -208,7 +208,7 @@ async function run(): Promise<void> {
       await service.reload(next)
     } catch (error) {
       if (!(error instanceof ResolverError)) throw error
-      await Promise.all([next.close(), next.open.source.close()])
+      await Promise.all([next.close(), next.keySource.close()])
       log.error(
         { err: error },
         `the new configuration cannot be put to work, the last good one goes on: ${explain(error)}`,

@@ -1,6 +1,5 @@
 // The composition of one resolver from its configuration: every part is built and connected here.
 // It has no sockets: service.ts owns them, and hands what one resolver knows to the next.
-import { LRUCache } from 'lru-cache'
 import type { Registry } from 'prom-client'
 import { createDoor, doorBudgetMs, type Door } from './access/door.ts'
 import { createLeftovers, type Leftovers } from './access/leftovers.ts'
@@ -45,11 +44,8 @@ import { createStateFile, type StateFile } from './refresh/state-file.ts'
 import { createStore, type Store } from './refresh/store.ts'
 import { createHandler, type Handler } from './server/handlers.ts'
 import { createSnapshotFile } from './snapshot/publish.ts'
-import { callsPerPerson, createSource, originOf } from './sources/create.ts'
-import type { Source } from './sources/source.ts'
-
-/** What reads the configured source. */
-export type OpenSource = { readonly source: Source; readonly bodies: LRUCache<string, string> }
+import { callsPerPerson, originOf } from './sources/create.ts'
+import type { KeySource } from './sources/key-process.ts'
 
 export type ResolverDeps = {
   readonly config: Config
@@ -66,7 +62,8 @@ export type ResolverDeps = {
   /** Ends the sessions of a uid by the root helper. */
   readonly terminate: (uid: number) => Promise<number>
   readonly caches: NameCaches
-  readonly open: OpenSource
+  /** Asks for people's keys. */
+  readonly keySource: KeySource
   /** Has the source read by a child process; `explainer` by another one. */
   readonly reader: ReadSource
   readonly explainer: ReadSource
@@ -90,15 +87,6 @@ export type Resolver = {
   readonly watched: () => Promise<void>
   /** Writes a last time what is known, then nothing; only once nothing is read any more. */
   readonly close: () => Promise<void>
-}
-
-/** Bodies of uploaded keys, which never change: each costs a request once. */
-const keyBodies = 20_000
-
-/** Opens the configured source; reads nothing yet. */
-export async function openSource(config: Config): Promise<OpenSource> {
-  const bodies = new LRUCache<string, string>({ max: keyBodies })
-  return { bodies, source: await createSource(config, { bodies }) }
 }
 
 /** The files of the state directory. */
@@ -183,12 +171,10 @@ function createKeyParts(
   before: Inheritance,
   parts: DirectoryParts & { readonly files: Files },
 ): KeyParts {
-  const { config, clock, log, mayWrite } = deps
+  const { config, clock, log, mayWrite, keySource } = deps
   const { store, loop, files } = parts
-  const { source, bodies } = deps.open
   const { offlineMs, missCallsPerMinute } = config.source
-  for (const { credentials } of before.keys)
-    for (const key of credentials.keys) if (key.origin === 'iam') bodies.set(key.id, key.body)
+  for (const { id, credentials } of before.keys) keySource.remember(id, credentials.keys)
   const thisMoment = (): WrittenAt => ({ now: clock.now(), bootTime: deps.bootClock() })
   const encode = (): Promise<Buffer> => {
     const directory = store.current()?.directory
@@ -218,8 +204,8 @@ function createKeyParts(
   const confirm = createIdentityCheck({ store, clock, readNow: loop.readNow })
   const keys = createKeyLookup({
     ...{ confirm, offlineMs, bucket, clock, log, keys: config.keys },
-    fetchCredentials: source.fetchCredentials,
-    identify: createIdentify(source, confirm),
+    fetchCredentials: keySource.fetchCredentials,
+    identify: createIdentify(keySource, confirm),
     budgetMs: doorBudgetMs,
     doubt: massLossRules(config.source),
     callsPerPerson: callsPerPerson(config),
@@ -279,10 +265,11 @@ function createAccessParts(
 type Parts = DirectoryParts & KeyParts & AccessParts & { readonly files: Files }
 
 /** Requests to the source since start, by operation: of the child process and for keys. */
-function callsOf({ open: { source } }: ResolverDeps, { refresher }: Parts) {
+function callsOf({ keySource }: ResolverDeps, { refresher }: Parts) {
   return (): Readonly<Record<string, number>> => {
     const all: Record<string, number> = { ...refresher.callsByOperation() }
-    for (const [name, count] of Object.entries(source.calls())) all[name] = (all[name] ?? 0) + count
+    for (const [name, count] of Object.entries(keySource.calls()))
+      all[name] = (all[name] ?? 0) + count
     return all
   }
 }
@@ -403,7 +390,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
       await keeper.close()
       await publisher.close()
       await Promise.all(files.all.map((file) => file.close()))
-      await deps.open.source.close()
+      await deps.keySource.close()
     },
   }
 }

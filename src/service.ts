@@ -5,13 +5,13 @@ import type { Config } from './config/config.ts'
 import { loadLastRun, type Inheritance } from './last-run.ts'
 import type { Addon } from './platform/addon.ts'
 import type { RefreshResult } from './refresh/refresh.ts'
-import { createResolver, type OpenSource, type Resolver, type ResolverDeps } from './resolver.ts'
+import { createResolver, type Resolver, type ResolverDeps } from './resolver.ts'
 import { startServer } from './server/server.ts'
 
 /** A configuration that can be put to work, with what it opened. */
 export type Prepared = {
   readonly config: Config
-  readonly open: OpenSource
+  readonly keySource: ResolverDeps['keySource']
   readonly audit: ResolverDeps['audit']
   /** Ends what was opened beside the source; resolves when nothing of it is under way. */
   readonly close: () => Promise<void>
@@ -19,7 +19,7 @@ export type Prepared = {
 
 export type ServiceDeps = Omit<
   ResolverDeps,
-  'config' | 'audit' | 'open' | 'inherited' | 'mayWrite'
+  'config' | 'audit' | 'keySource' | 'inherited' | 'mayWrite'
 > & {
   readonly addon: Addon
   /** The process's own uid: the key command's too. */
@@ -58,8 +58,8 @@ function portOf(listen: string): string {
 export async function startService(deps: ServiceDeps, first: Prepared): Promise<Service> {
   const { paths, clock, log } = deps
   const place = (prepared: Prepared, inherited: Inheritance, mayWrite: Promise<void>): Place => {
-    const { config, open, audit } = prepared
-    const resolver = createResolver({ ...deps, config, open, audit, inherited, mayWrite })
+    const { config, keySource, audit } = prepared
+    const resolver = createResolver({ ...deps, config, keySource, audit, inherited, mayWrite })
     const replaced = Promise.withResolvers<undefined>()
     return {
       ...resolver.control,

@@ -28,7 +28,7 @@ import { systemClock } from '../src/platform/clock.ts'
 import { fingerprintOf } from '../src/keys/authorized-key.ts'
 import { createLocalAccounts } from '../src/platform/local-accounts.ts'
 import { createReader } from '../src/refresh/reader.ts'
-import { openSource } from '../src/resolver.ts'
+import { createKeySource } from '../src/sources/key-process.ts'
 import { startService, type Service } from '../src/service.ts'
 import { collectingLog, type LogLine } from './support/builders.ts'
 import { startIamServer, type IamServer } from './support/iam-server.ts'
@@ -112,7 +112,7 @@ async function start(access: string): Promise<void> {
     },
     {
       config,
-      open: await openSource(config),
+      keySource: createKeySource({ config, clock: systemClock }),
       audit: (event) => events.push(event),
       close: () => Promise.resolve(),
     },
@@ -376,7 +376,10 @@ describe('a permission that is missing', () => {
     server.setFault('ListUserTags')
     await refresh()
     expect(await names()).toEqual(['alice', 'carol', 'dave'])
-    expect((await status()).source).toMatchObject({ state: 'ok', unreadOverrides: null })
+    // Her keys are asked for again after the read.
+    await vi.waitFor(async () => {
+      expect((await status()).source).toMatchObject({ state: 'ok', unreadOverrides: null })
+    })
     await expectAliceStays()
   })
 })

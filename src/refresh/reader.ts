@@ -1,6 +1,7 @@
 // Has the source read by a child process: one at a time, bounded in time, gone when it has answered.
-import { fork, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { SourceError } from '../errors.ts'
+import { startChild, type Program } from '../platform/child.ts'
 import { holdBytes, type HeldBytes } from '../platform/held-bytes.ts'
 import type { Answer, ReadJob } from './job.ts'
 
@@ -44,12 +45,6 @@ export type FromChild = {
   readonly directorySize: number
   readonly stateSize: number
 }
-
-/** The entry of the child process: .ts from a checkout, .js when built. */
-const entry = new URL(
-  import.meta.url.endsWith('.ts') ? '../reader.ts' : '../reader.js',
-  import.meta.url,
-)
 
 /** Young objects of a large directory die sooner in more room: half a second of 50,000 users. */
 const flags = ['--max-semi-space-size=32']
@@ -121,17 +116,9 @@ async function answerOf(
   return answer
 }
 
-/** How the child process is started; tests say otherwise. */
-export type Program = { readonly execPath?: string; readonly execArgv?: readonly string[] }
-
-function start(program: Program, fds: readonly (number | 'ignore')[]): ChildProcess {
+function start(program: Program | undefined, fds: readonly (number | 'ignore')[]): ChildProcess {
   try {
-    return fork(entry, [], {
-      ...program,
-      execArgv: [...flags, ...(program.execArgv ?? [])],
-      env: { ...process.env, NODE_OPTIONS: undefined },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc', ...fds],
-    })
+    return startChild('reader', { program, execArgv: flags, fds })
   } catch (error) {
     throw lost('its process cannot be started', error)
   }
@@ -153,7 +140,7 @@ export function createReader(deps: {
     try {
       const inputs = [state?.fd ?? 'ignore', snapshot?.fd ?? 'ignore'] as const
       const fds = [directoryOut.fd, stateOut.fd, ...inputs]
-      const child = start(deps.program ?? {}, fds)
+      const child = start(deps.program, fds)
       const message = {
         ...{ job, stateDir: deps.stateDir },
         ...{ hasState: state !== undefined, hasSnapshot: snapshot !== undefined },

@@ -17,7 +17,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
 import type { ReadJob } from '../../src/refresh/job.ts'
-import { createReader, type Program, type ReaderInput } from '../../src/refresh/reader.ts'
+import type { Program } from '../../src/platform/child.ts'
+import { createReader, type ReaderInput } from '../../src/refresh/reader.ts'
 import { openView } from '../../src/snapshot/view.ts'
 
 let folder: string
