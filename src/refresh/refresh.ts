@@ -118,6 +118,8 @@ export type RefreshDeps = {
 }
 
 const readTimeoutMs = 120_000
+/** Building from the state reads no source, only the instance's tags, where the rules name some. */
+const buildTimeoutMs = 30_000
 const longestBackOffMs = 300_000
 const confirmAfterMs = 30_000
 /** How long new local accounts wait for a read under way, which is cut short then and done again. */
@@ -199,9 +201,12 @@ function jobFor(
   }
 }
 
-function ask(self: Self, job: ReadJob, signal: AbortSignal): Promise<ReaderResult> {
+function ask(self: Self, job: ReadJob, cut?: AbortSignal): Promise<ReaderResult> {
   const { reader, state } = self.deps
-  return reader({ job, state: state.held, snapshot: () => self.snapshot }, signal)
+  const timeout = AbortSignal.timeout(job.from === 'source' ? readTimeoutMs : buildTimeoutMs)
+  const signals = [self.stopper.signal, timeout, ...(cut === undefined ? [] : [cut])]
+  const input = { job, state: state.held, snapshot: () => self.snapshot }
+  return reader(input, AbortSignal.any(signals))
 }
 
 function discard({ state, snapshot }: ReaderResult): void {
@@ -300,11 +305,10 @@ async function attempt(self: Self, requests: readonly ReadRequest[]): Promise<Re
   const startedAt = momentOf(deps.clock)
   const cut = new AbortController()
   self.interrupt = cut
-  const timeout = AbortSignal.timeout(readTimeoutMs)
   try {
     stopper.signal.throwIfAborted()
-    const signal = AbortSignal.any([stopper.signal, cut.signal, timeout])
-    const result = await ask(self, jobFor(self, 'source', { startedAt, requests }), signal)
+    const job = jobFor(self, 'source', { startedAt, requests })
+    const result = await ask(self, job, cut.signal)
     // From here on the outcome counts, whatever else happens.
     self.interrupt = undefined
     noteCalls(self, result.answer.calls)
@@ -337,7 +341,7 @@ async function rebuildNow(
   if (now === undefined || self.stopper.signal.aborted) return undefined
   const { readAt } = now
   const job = jobFor(self, from, { startedAt: readAt })
-  const result = await ask(self, job, self.stopper.signal)
+  const result = await ask(self, job)
   const { outcome } = result.answer
   if (outcome.kind === 'failed') throw toSourceError(outcome.error)
   return outcome.kind === 'changed' ? replace(self, result, { outcome, readAt }) : undefined
@@ -363,7 +367,7 @@ async function rebuild(
 async function restore(self: Self): ReturnType<Refresher['restore']> {
   const { clock } = self.deps
   const job = jobFor(self, 'restart', { startedAt: momentOf(clock) })
-  const result = await ask(self, job, self.stopper.signal)
+  const result = await ask(self, job)
   const { outcome, losses } = result.answer
   if (outcome.kind === 'failed') throw toSourceError(outcome.error)
   if (outcome.kind === 'nothing') return { hadState: outcome.hadState, losses }
