@@ -1,14 +1,6 @@
 // The whole resolver over the real SDK: an answer that proves nothing leaves people, keys and
 // sessions as they were, and `status` says what came.
-import {
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +24,7 @@ import { createKeySource } from '../src/sources/key-process.ts'
 import { startService, type Service } from '../src/service.ts'
 import { collectingLog, type LogLine } from './support/builders.ts'
 import { startIamServer, type IamServer } from './support/iam-server.ts'
+import { memoryFileIn } from './support/processes.ts'
 
 const blob = 'AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f'
 const key = `ssh-ed25519 ${blob} alice`
@@ -67,13 +60,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** As memfd_create(2): a file without a name. */
-function memoryFile(): number {
-  const path = join(folder, 'memory')
-  const fd = openSync(path, 'w+')
-  unlinkSync(path)
-  return fd
-}
+const memoryFile = () => memoryFileIn(folder)
 
 async function start(access: string): Promise<void> {
   const path = join(folder, 'iamlogin.toml')

@@ -1,15 +1,7 @@
 // The child process that reads the source: whatever becomes of it, the resolver gets an answer or an error,
 // and no process is left.
 import { once } from 'node:events'
-import {
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -20,6 +12,7 @@ import type { ReadJob } from '../../src/refresh/job.ts'
 import type { Program } from '../../src/platform/child.ts'
 import { createReader, type ReaderInput } from '../../src/refresh/reader.ts'
 import { openView } from '../../src/snapshot/view.ts'
+import { children, memoryFileIn } from '../support/processes.ts'
 
 let folder: string
 let server: Server | undefined
@@ -35,14 +28,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** As memfd_create(2): a file without a name. */
-function memoryFile(): number {
-  const path = join(folder, 'memory')
-  const fd = openSync(path, 'w+')
-  unlinkSync(path)
-  return fd
-}
-
+const memoryFile = () => memoryFileIn(folder)
 const aReader = (program: Program = {}) => createReader({ stateDir: folder, memoryFile, program })
 
 /** A job that reads `source`, lines of [source]. */
@@ -80,13 +66,6 @@ async function aSilentSource() {
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return { asked, input: inputOf(aJob(`endpoint = "http://127.0.0.1:${port}"`)) }
-}
-
-/** Child processes of this one, zombies too. */
-function children(): readonly number[] {
-  return readdirSync('/proc/self/task').flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  )
 }
 
 const patience = (): AbortSignal => new AbortController().signal

@@ -1,5 +1,4 @@
 // The process that asks for keys: there while it is needed, and whatever becomes of it, an error and no process.
-import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +8,7 @@ import type { Program } from '../../src/platform/child.ts'
 import { createKeySource, type KeySource } from '../../src/sources/key-process.ts'
 import { aClock, aUser } from '../support/builders.ts'
 import { startIamServer, type IamServer } from '../support/iam-server.ts'
+import { children } from '../support/processes.ts'
 
 const body =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f alice'
@@ -33,13 +33,6 @@ afterEach(async () => {
   vi.unstubAllEnvs()
   rmSync(folder, { recursive: true })
 })
-
-/** Child processes of this one, zombies too. */
-function children(): readonly number[] {
-  return readdirSync('/proc/self/task').flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  )
-}
 
 function start(program: Program = {}): KeySource {
   const path = join(folder, 'iamlogin.toml')
