@@ -44,6 +44,7 @@ import { createStateFile, type StateFile } from './refresh/state-file.ts'
 import { createStore, type Store } from './refresh/store.ts'
 import { createHandler, type Handler } from './server/handlers.ts'
 import { createSnapshotFile } from './snapshot/publish.ts'
+import { addCalls, type Calls } from './sources/calls.ts'
 import { callsPerPerson, originOf } from './sources/create.ts'
 import type { KeySource } from './sources/key-process.ts'
 
@@ -266,12 +267,7 @@ type Parts = DirectoryParts & KeyParts & AccessParts & { readonly files: Files }
 
 /** Requests to the source since start, by operation: of the child process and for keys. */
 function callsOf({ keySource }: ResolverDeps, { refresher }: Parts) {
-  return (): Readonly<Record<string, number>> => {
-    const all: Record<string, number> = { ...refresher.callsByOperation() }
-    for (const [name, count] of Object.entries(keySource.calls()))
-      all[name] = (all[name] ?? 0) + count
-    return all
-  }
+  return (): Calls => addCalls(refresher.callsByOperation(), keySource.calls())
 }
 
 function createResolverMetrics(deps: ResolverDeps, parts: Parts): Metrics {

@@ -15,7 +15,7 @@ export type Cycle = {
   readonly accessEnded: () => Promise<void>
   /** Ends reads; resolves when nothing is under way but what accessEnded() and followed() wait for. */
   readonly stop: () => Promise<void>
-  /** Resolves when everything that followed reads so far is done. */
+  /** Resolves when the search for leftovers of reads so far is done. */
   readonly followed: () => Promise<void>
 }
 
@@ -83,9 +83,7 @@ export function createCycle(deps: CycleDeps): Cycle {
     localAccountsChanged: () =>
       rebuild('accounts', 'building the directory for changed local accounts failed'),
     accessEnded: () => ending,
-    followed: async () => {
-      await looking
-    },
+    followed: () => looking,
     stop: async () => {
       loop.stop()
       await refresher.close()

@@ -5,6 +5,7 @@ import type { Explanation } from '../directory/explain.ts'
 import { SourceError } from '../errors.ts'
 import type { HeldBytes } from '../platform/held-bytes.ts'
 import type { ReadSource } from './reader.ts'
+import { toSourceError } from './refresh.ts'
 
 /** Longer than that an administrator does not wait. */
 const timeoutMs = 20_000
@@ -28,8 +29,7 @@ export function createExplain(deps: {
     const input = { job, state: deps.state, snapshot: deps.snapshot }
     const { outcome } = (await deps.reader(input, AbortSignal.timeout(timeoutMs))).answer
     if (outcome.kind === 'explained') return outcome.explanation
-    if (outcome.kind === 'failed')
-      throw new SourceError('source_malformed', outcome.error.message, outcome.error)
+    if (outcome.kind === 'failed') throw toSourceError(outcome.error)
     throw new SourceError('source_malformed', 'the state of the last read is lost', {
       hint: '`iamlogin refresh` reads the source again',
     })

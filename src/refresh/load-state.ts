@@ -1,7 +1,7 @@
 // The state of the last read as the child process finds it; what cannot be used is set aside.
-import { join } from 'node:path'
 import { FormatError } from '../errors.ts'
 import { setAside } from '../platform/set-aside.ts'
+import { statePath } from './state-file.ts'
 import { decodeState, type LoadedState } from './state.ts'
 
 /**
@@ -17,7 +17,7 @@ export async function loadState(
   try {
     return decodeState(bytes, origin)
   } catch (error) {
-    const path = join(stateDir, 'directory.json')
+    const path = statePath(stateDir)
     await setAside(path)
     throw new FormatError('format_state', `reading ${path}: it is damaged or of another version`, {
       hint: `what directory.db tells serves until the source is read; the file is kept as ${path}.damaged`,

@@ -71,7 +71,8 @@ type Before = {
   /** Undefined where nothing is known that the outcome could be compared with. */
   readonly saved: SavedDirectory | undefined
   readonly hadState: boolean
-  readonly accounts: readonly Account[]
+  /** The bytes of the directory.db of before; undefined where there is none. */
+  readonly snapshot: Buffer | undefined
   readonly losses: readonly string[]
 }
 
@@ -88,11 +89,10 @@ function accountsOf(snapshot: Buffer | undefined): readonly Account[] {
 
 /** What directory.json lost, directory.db gives back. */
 async function salvage(
-  config: Config,
+  { config }: ReadJob,
   parts: ReadParts,
-  losses: string[],
+  { snapshot, losses }: { readonly snapshot: Buffer | undefined; readonly losses: string[] },
 ): Promise<LoadedState | undefined> {
-  const snapshot = await parts.snapshot()
   if (snapshot === undefined) return undefined
   try {
     const rules = await parts.rules(config, parts.signal)
@@ -107,7 +107,7 @@ async function salvage(
   }
 }
 
-async function loadBefore({ config }: ReadJob, parts: ReadParts): Promise<Before> {
+async function loadBefore(job: ReadJob, parts: ReadParts): Promise<Before> {
   const losses: string[] = []
   const read = async (): Promise<LoadedState | undefined> => {
     try {
@@ -117,12 +117,13 @@ async function loadBefore({ config }: ReadJob, parts: ReadParts): Promise<Before
       return undefined
     }
   }
-  const state = (await read()) ?? (await salvage(config, parts, losses))
+  const snapshot = await parts.snapshot()
+  const state = (await read()) ?? (await salvage(job, parts, { snapshot, losses }))
   return {
     pins: state?.pins ?? { uids: {}, gids: {} },
     saved: state?.saved,
     hadState: state !== undefined,
-    accounts: accountsOf(await parts.snapshot()),
+    snapshot,
     losses,
   }
 }
@@ -268,7 +269,9 @@ function make(input: Input): Made {
       ? { outcome, state: parts.encodeState({ readAt, pins, source, rules, inputs, notices }) }
       : { outcome }
   }
-  const pins = keepHomes(before.pins, before.accounts, source.users)
+  // Decoded only here: a read that finds nothing new does without.
+  const accounts = accountsOf(before.snapshot)
+  const pins = keepHomes(before.pins, accounts, source.users)
   const directory = buildDirectory({ source, rules, local: host, pins })
   const stamp = { generation: 0, readAt, offlineMs: job.config.source.offlineMs }
   const snapshot = encodeSnapshot({
@@ -285,7 +288,7 @@ function make(input: Input): Made {
       kind: 'changed',
       readAt,
       reading,
-      ...(job.isServing ? { change: changeOf(before.accounts, directory) } : {}),
+      ...(job.isServing ? { change: changeOf(accounts, directory) } : {}),
       leftOutNames: leftOutNames(directory, rules),
       ...newNotices(directory, last?.notices ?? []),
     },
@@ -322,13 +325,13 @@ function explain(
   parts: ReadParts,
   {
     rules,
-    before: { pins, saved, accounts },
+    before: { pins, saved, snapshot },
   }: { readonly rules: DirectoryRules; readonly before: Before },
 ): Made {
   if (saved === undefined) return { outcome: { kind: 'nothing', hadState: false } }
   const { source } = saved
   const local = parts.host()
-  const homes = keepHomes(pins, accounts, source.users)
+  const homes = keepHomes(pins, accountsOf(snapshot), source.users)
   const directory = buildDirectory({ source, rules, local, pins: homes })
   return {
     outcome: {

@@ -8,6 +8,7 @@ import { momentOf, savedMoment, type Clock, type Moment } from '../platform/cloc
 import type { HeldBytes } from '../platform/held-bytes.ts'
 import type { Log } from '../platform/log.ts'
 import { openView } from '../snapshot/view.ts'
+import { addCalls, type Calls } from '../sources/calls.ts'
 import { createFailures, type Failure, type Failures } from './failures.ts'
 import type { NamedPerson, Outcome, ReadError, ReadJob, SavedLoss } from './job.ts'
 import type { ReaderResult, ReadSource } from './reader.ts'
@@ -94,7 +95,7 @@ export type Refresher = {
   /** Requests that the last whole read cost. */
   readonly lastCost: () => number
   /** Requests of all reads by operation, retries included. */
-  readonly callsByOperation: () => Readonly<Record<string, number>>
+  readonly callsByOperation: () => Calls
   /** The sum of them. */
   readonly calls: () => number
   /** Resolves when nothing of it is under way any more. */
@@ -142,7 +143,7 @@ type Self = {
   snapshot: HeldBytes | undefined
   /** Requests of the last whole read. */
   cost: number
-  calls: Readonly<Record<string, number>>
+  calls: Calls
   doubt: Doubt | undefined
   changing: Promise<unknown>
   /** Ends the read under way, which is done again. */
@@ -165,11 +166,12 @@ function toReadError(error: unknown): ReadError {
   return { code: 'internal', message: String(error), hint }
 }
 
-function toSourceError({ message, hint }: ReadError): SourceError {
+/** The error of an outcome, for a caller that throws. */
+export function toSourceError({ message, hint }: ReadError): SourceError {
   return new SourceError('source_malformed', message, { hint })
 }
 
-function sumOf(calls: Readonly<Record<string, number>>): number {
+function sumOf(calls: Calls): number {
   return Object.values(calls).reduce((sum, each) => sum + each, 0)
 }
 
@@ -292,10 +294,8 @@ async function adopt(self: Self, result: ReaderResult, readAt: Moment): Promise<
   }
 }
 
-function noteCalls(self: Self, calls: Readonly<Record<string, number>>): void {
-  const all: Record<string, number> = { ...self.calls }
-  for (const [name, count] of Object.entries(calls)) all[name] = (all[name] ?? 0) + count
-  self.calls = all
+function noteCalls(self: Self, calls: Calls): void {
+  self.calls = addCalls(self.calls, calls)
   self.cost = Math.max(1, sumOf(calls))
 }
 

@@ -7,6 +7,7 @@ import type { Identity, SourceCredentials, SourceKey, SourceUser } from '../dire
 import { SourceError } from '../errors.ts'
 import { startChild, type Program } from '../platform/child.ts'
 import type { Clock } from '../platform/clock.ts'
+import { addCalls, type Calls } from './calls.ts'
 import type { Source } from './source.ts'
 
 /** Bodies of uploaded keys by SSHPublicKeyId. */
@@ -28,7 +29,7 @@ export type ToKeyProcess =
 export type FromKeyProcess = {
   readonly id: number
   /** Requests to the source since the answer before, by operation. */
-  readonly calls: Readonly<Record<string, number>>
+  readonly calls: Calls
   readonly credentials?: SourceCredentials
   readonly identity?: Exclude<Identity, 'renamed'>
   readonly error?: {
@@ -66,7 +67,7 @@ type Self = {
   readonly deps: KeySourceDeps
   readonly bodies: LRUCache<string, Bodies>
   readonly pending: Map<number, Pending>
-  calls: Readonly<Record<string, number>>
+  calls: Calls
   child: ChildProcess | undefined
   lastId: number
   answers: number
@@ -102,9 +103,7 @@ function endWhenQuiet(self: Self): void {
 
 function take(self: Self, answer: FromKeyProcess): void {
   self.answers++
-  const calls: Record<string, number> = { ...self.calls }
-  for (const [name, count] of Object.entries(answer.calls)) calls[name] = (calls[name] ?? 0) + count
-  self.calls = calls
+  self.calls = addCalls(self.calls, answer.calls)
   const waiting = self.pending.get(answer.id)
   self.pending.delete(answer.id)
   waiting?.settle(answer)
