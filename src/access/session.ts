@@ -82,8 +82,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     // what another host claims, which counts only where nothing else tells.
     const account = fields.rhost === '' ? (asker ?? entered) : (entered ?? asker)
     const shared = account === undefined
-    const sharers = view?.directory.sharersOf(fields.user)
-    const people = shared ? (sharers ?? []) : [account.user]
+    const people = shared ? (view?.directory.sharersOf(fields.user) ?? []) : [account.user]
     if (people.length === 0) return undefined
     const base = {
       linuxUser: fields.user,

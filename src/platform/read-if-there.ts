@@ -3,13 +3,8 @@ import { readFile } from 'node:fs/promises'
 
 /** The text of `path`; undefined when there is no such file. */
 export async function readIfThere(path: string): Promise<string | undefined> {
-  return (await readBytesIfThere(path))?.toString('utf8')
-}
-
-/** The bytes of `path`; undefined when there is no such file. */
-export async function readBytesIfThere(path: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path)
+    return await readFile(path, 'utf8')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
