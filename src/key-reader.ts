@@ -64,7 +64,7 @@ process.on('message', (message: ToKeyProcess) => {
   switch (message.kind) {
     case 'open':
       source = createSource(message.config, { bodies })
-      // What fails is each answer's to tell.
+      // If it fails, each answer carries the error.
       source.catch(() => undefined)
       return
     case 'cancel':

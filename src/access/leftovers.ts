@@ -1,4 +1,4 @@
-// After a change of the directory: what is in the way of accounts whose name was another person's before.
+// After a change of the directory: files and lists that an earlier owner of an account's name left behind.
 import type { Audit } from '../audit/event.ts'
 import type { Account } from '../directory/types.ts'
 import { createBreaks } from '../platform/breaks.ts'

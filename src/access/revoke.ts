@@ -1,5 +1,5 @@
-// The right to be here ended: after each read of the source, the processes of accounts that lost access end too.
-// The process table tells which accounts live here, each time: a restart forgets no session.
+// After each read of the source: ends the processes of accounts that lost access. The process table is read
+// each time, so that a restart of the resolver forgets no session.
 import { LRUCache } from 'lru-cache'
 import pMap from 'p-map'
 import type { Audit, AuditSubject } from '../audit/event.ts'
@@ -60,11 +60,11 @@ const rememberedMax = 10_000
 /** What changes while a revoker lives. */
 type Self = {
   readonly deps: RevokeDeps
-  /** Uid -> whose it was, for names in events; the directory alone tells that a uid was ours. */
+  /** Accounts that are gone, by uid, for names in events. Whether a uid was ever given, the directory tells. */
   readonly gone: LRUCache<number, Account>
   /** Uid -> what was reported of its loss: once, until access is back. */
   readonly reported: LRUCache<number, Ending>
-  /** Person and shared account of whose sessions it was reported that they go on. */
+  /** `ACCOUNT ID` of each session on a shared account that was reported as one that goes on. */
   readonly reportedShared: Set<string>
   isHiddenReported: boolean
 }
@@ -144,7 +144,7 @@ async function end(self: Self, uid: number, lost: Lost): Promise<void> {
   }
 }
 
-/** Ends what is left of accounts whose keys are gone; forgets the report where access is back. */
+/** Ends the processes of an account whose person has no key left; clears the report when access is back. */
 async function endIfKeyless(self: Self, uid: number, isLive: boolean): Promise<void> {
   const { deps, reported } = self
   const account = deps.view()?.directory.accountByUid(uid)
@@ -168,7 +168,7 @@ async function sharedStanding(
   return standingOf(await deps.keysOf(person), deps.requireMfa)
 }
 
-/** A shared account's processes are a local user's: they are not ended, which somebody must know. */
+/** The processes of a shared account belong to a local user: they go on, and an audit event says so. */
 async function reportShared(self: Self, mark: string, session: SharedSession): Promise<void> {
   const { deps, reportedShared } = self
   const standing = await sharedStanding(self, session)

@@ -246,7 +246,7 @@ function shareSteps(
     : []
 }
 
-/** The person who is meant, by what lets them in beside the directory; undefined: nothing to add. */
+/** What decides beside the directory: keys and MFA of a person, root's list for a shared account. */
 async function stepsAfter(
   parts: ControlParts,
   told: Explanation & { readonly name: string },

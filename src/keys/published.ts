@@ -117,7 +117,7 @@ export function nothingPublished(written: WrittenAt): Buffer {
   return seal(out, 0, { ...written, requireMfa: true })
 }
 
-/** People of whom keys are known, by id. */
+/** The known keys of each person, by the person's id. */
 type KnownPeople = Map<string, readonly KnownKey[]>
 
 /** Writes one record for each person; gives how many. */
@@ -168,8 +168,8 @@ function writeShared(out: Output, input: PublishedInput, known: KnownPeople): nu
 }
 
 /**
- * The whole file. A person who may not enter by what was read last has a record without keys; one of whom
- * nothing was read is not in it.
+ * The bytes of keys.db. A person who may not enter by the last read (no valid key, or no MFA device where one
+ * is required) has a record without keys. A person whose keys were never read has no record.
  */
 export async function encodePublished(input: PublishedInput): Promise<Buffer> {
   const out = createOutput(65_536)

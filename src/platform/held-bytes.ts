@@ -13,11 +13,11 @@ export type HeldBytes = AsyncIterable<Uint8Array> & {
   readonly fd: number
   /** Reads all into a buffer of its own. */
   readonly whole: () => Promise<Buffer>
-  /** Closes the descriptor as soon as nobody reads. */
+  /** Closes the descriptor when the reads under way have ended. */
   readonly close: () => void
 }
 
-/** Takes over `fd`, which nobody else may close: another file may have its number afterwards. */
+/** Takes over `fd`: the caller must not close it, since the number may be another file's by then. */
 export function holdBytes(fd: number): HeldBytes {
   let readers = 0
   let isClosing = false
