@@ -13,7 +13,7 @@ import { toFileError } from './platform/file-error.ts'
 import { hostFacts } from './platform/host-facts.ts'
 import { canReadJournal } from './platform/journal-access.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
-import { packageVersion } from './platform/version.ts'
+import { packageVersion } from './platform/package.ts'
 
 const paths = pathsFrom(process.env)
 const ask = createAsk(paths.controlSocket)

@@ -12,7 +12,7 @@ import { createRefresher, type Handover } from './refresh/refresh.ts'
 import { holdFile, statePath } from './refresh/state-file.ts'
 import { createStore, type Current } from './refresh/store.ts'
 import { snapshotPath } from './snapshot/publish.ts'
-import { originOf } from './sources/create.ts'
+import { originOf } from './sources/origin.ts'
 
 export type Inheritance = {
   /** Names the source that it was read from. */

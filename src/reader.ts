@@ -7,7 +7,8 @@ import { loadState } from './refresh/load-state.ts'
 import { read } from './refresh/read.ts'
 import { childFd, type FromChild, type ToChild } from './refresh/reader.ts'
 import { encodeState } from './refresh/state.ts'
-import { createSource, originOf } from './sources/create.ts'
+import { createSource } from './sources/create.ts'
+import { originOf } from './sources/origin.ts'
 import { rulesOf } from './sources/rules.ts'
 
 /** Lookups of the resolver come first where both want the processor; nice(2). */

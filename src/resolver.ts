@@ -1,6 +1,5 @@
 // The composition of one resolver from its configuration: every part is built and connected here.
 // It has no sockets: service.ts owns them, and hands what one resolver knows to the next.
-import type { Registry } from 'prom-client'
 import { createDoor, doorBudgetMs, type Door } from './access/door.ts'
 import { createLeftovers, type Leftovers } from './access/leftovers.ts'
 import { createRevoker, type Revoker } from './access/revoke.ts'
@@ -16,7 +15,7 @@ import { encodePublished, nothingPublished, type WrittenAt } from './keys/publis
 import { createKeysFile, type KeysFile } from './keys/state.ts'
 import { massLossRules } from './keys/suspicious.ts'
 import { ofOrigin, type Inheritance } from './last-run.ts'
-import { createMetrics, type Metrics } from './metrics/metrics.ts'
+import { createMetrics, type Exposition, type Metrics } from './metrics/metrics.ts'
 import { createBucket, type Bucket } from './platform/bucket.ts'
 import type { BootClock } from './platform/boot-time.ts'
 import { ageOf, wallOf, type Clock } from './platform/clock.ts'
@@ -45,7 +44,7 @@ import { createStore, type Store } from './refresh/store.ts'
 import { createHandler, type Handler } from './server/handlers.ts'
 import { createSnapshotFile } from './snapshot/publish.ts'
 import { addCalls, type Calls } from './sources/calls.ts'
-import { callsPerPerson, originOf } from './sources/create.ts'
+import { callsPerPerson, originOf } from './sources/origin.ts'
 import type { KeySource } from './sources/key-process.ts'
 
 export type ResolverDeps = {
@@ -77,7 +76,7 @@ export type Resolver = {
   readonly store: Store
   readonly handle: Handler
   readonly onRequest: (code: number, state: number) => void
-  readonly control: { readonly parts: ControlParts; readonly registry: Registry }
+  readonly control: { readonly parts: ControlParts; readonly expose: () => Promise<Exposition> }
   /** From here on it publishes; resolves with the first read of the source. */
   readonly begin: () => Promise<RefreshResult>
   /** Ends reads of the source; requests are answered on. */
@@ -273,8 +272,8 @@ function callsOf({ keySource }: ResolverDeps, { refresher }: Parts) {
 function createResolverMetrics(deps: ResolverDeps, parts: Parts): Metrics {
   const { clock } = deps
   const { store, refresher, keys, misses, files } = parts
-  return createMetrics(
-    {
+  return createMetrics({
+    gauges: {
       users: () => store.current()?.directory.userCount ?? 0,
       groups: () => store.current()?.directory.groupCount ?? 0,
       directoryAgeSeconds: () => {
@@ -293,13 +292,13 @@ function createResolverMetrics(deps: ResolverDeps, parts: Parts): Metrics {
       keysDoubted: () => keys.stats().doubted,
       missBudget: () => misses.stats().budgetLeft,
     },
-    callsOf(deps, parts),
-    () =>
+    apiCalls: callsOf(deps, parts),
+    owedSeconds: () =>
       files.all.map((file) => {
         const since = file.owed()?.since
         return [file.name, since === undefined ? 0 : Math.max(1, clock.now() - since) / 1000]
       }),
-  )
+  })
 }
 
 function createControlParts(deps: ResolverDeps, parts: Parts, before: Inheritance): ControlParts {
@@ -367,7 +366,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     store,
     handle: createHandler({ store, misses, door, sessions, version }),
     onRequest: metrics.count,
-    control: { registry: metrics.registry, parts: createControlParts(deps, parts, before) },
+    control: { expose: metrics.expose, parts: createControlParts(deps, parts, before) },
     begin: () => begin(parts, cycle, before),
     stopReading: async () => {
       stopWatching()

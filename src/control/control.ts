@@ -1,7 +1,7 @@
 // control.sock: HTTP and JSON for the command line and Prometheus, for root and the group iamlogin.
 import { chmodSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { Registry } from 'prom-client'
+import type { Exposition } from '../metrics/metrics.ts'
 import type { Log } from '../platform/log.ts'
 import { ResolverError } from '../errors.ts'
 import { removeStaleSocket } from '../server/server.ts'
@@ -21,7 +21,7 @@ export type Control = { readonly close: () => Promise<void> }
 /** Whoever answers now: a reload puts another in place while the sockets stay open. */
 export type Serving = {
   readonly parts: ControlParts
-  readonly registry: Registry
+  readonly expose: () => Promise<Exposition>
   /** Resolves when another serves. */
   readonly replaced: Promise<void>
 }
@@ -70,7 +70,7 @@ async function refreshBy(
 }
 
 async function route(request: IncomingMessage, serving: () => Serving): Promise<Reply> {
-  const { parts, registry } = serving()
+  const { parts, expose } = serving()
   const url = URL.parse(`http://control${request.url ?? '/'}`)
   const [, first = '', ...rest] = url?.pathname.split('/') ?? []
   const name = decoded(rest.join('/'))
@@ -113,7 +113,7 @@ async function route(request: IncomingMessage, serving: () => Serving): Promise<
         }),
       )
     case 'GET metrics':
-      return { code: 200, type: registry.contentType, body: await registry.metrics() }
+      return { code: 200, ...(await expose()) }
     default:
       return failure(
         404,

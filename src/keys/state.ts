@@ -2,8 +2,6 @@
 // (keys.json), and while it does not run (keys.db).
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import type { SourceCredentials } from '../directory/types.ts'
 import { FormatError } from '../errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { createDurableFile, type DurableFile } from '../platform/durable-file.ts'
@@ -12,52 +10,9 @@ import { readIfThere } from '../platform/read-if-there.ts'
 import { setAside } from '../platform/set-aside.ts'
 import type { DirectoryView } from '../snapshot/view.ts'
 import { decodeKnownKeys, opensMore, personKind, type KnownKeys } from './known-keys.ts'
+import { decodeSaved, encodeSaved, type SavedCredentials } from './saved.ts'
 
-export type SavedCredentials = {
-  /** SourceUser.id */
-  readonly id: string
-  /** Milliseconds since the epoch. */
-  readonly fetchedAt: number
-  readonly credentials: SourceCredentials
-  /** Keys may be missing: when they were read last, it was not known whose name it was. */
-  readonly isUnsure?: true
-}
-
-const savedSchema = z.object({
-  version: z.literal(1),
-  /** Which source it was read from; files of older versions do not tell. */
-  origin: z.string().exactOptional(),
-  people: z.array(
-    z.object({
-      id: z.string(),
-      fetchedAt: z.number(),
-      isUnsure: z.literal(true).exactOptional(),
-      credentials: z.object({
-        mfa: z.boolean().exactOptional(),
-        unread: z
-          .array(
-            z.object({
-              part: z.enum(['uploads', 'tags', 'mfa']),
-              code: z.string(),
-              message: z.string(),
-              hint: z.string(),
-              lastReadAt: z.number().exactOptional(),
-            }),
-          )
-          .exactOptional(),
-        keys: z.array(
-          z.object({
-            id: z.string(),
-            origin: z.enum(['iam', 'tag', 'file']),
-            body: z.string(),
-            uploadedAt: z.number().exactOptional(),
-            inactive: z.literal(true).exactOptional(),
-          }),
-        ),
-      }),
-    }),
-  ),
-})
+export type { SavedCredentials } from './saved.ts'
 
 export type KeysFile = {
   /**
@@ -81,17 +36,6 @@ export type KeysFile = {
   readonly files: readonly DurableFile[]
 }
 
-function encode(people: readonly SavedCredentials[], origin: string): Buffer {
-  // Of what is known, the file has these alone: moments of one run say nothing to the next.
-  const saved = people.map(({ id, fetchedAt, credentials, isUnsure }) => ({
-    id,
-    fetchedAt,
-    credentials,
-    isUnsure,
-  }))
-  return Buffer.from(JSON.stringify({ version: 1, origin, people: saved }))
-}
-
 type Openings = {
   /** What opens doors. */
   readonly keys: ReadonlySet<string>
@@ -102,7 +46,7 @@ type Openings = {
 }
 
 function openingsOf(bytes: Buffer): Openings {
-  const { people } = savedSchema.parse(JSON.parse(bytes.toString('utf8')))
+  const { people } = decodeSaved(bytes.toString('utf8'))
   const active = people.map(({ id, credentials: { keys, mfa } }) => ({
     ...{ id, mfa },
     keys: keys.filter((key) => key.inactive !== true),
@@ -214,7 +158,7 @@ export function createKeysFile(
       const text = await readIfThere(path)
       if (text === undefined) return undefined
       try {
-        const parsed = savedSchema.parse(JSON.parse(text))
+        const parsed = decodeSaved(text)
         return (parsed.origin ?? origin) === origin ? parsed.people : []
       } catch (error) {
         await setAside(path)
@@ -238,7 +182,7 @@ export function createKeysFile(
       }
     },
     save: async (people) => {
-      await json.put(() => Promise.resolve({ bytes: encode(people(), origin) }))
+      await json.put(() => Promise.resolve({ bytes: encodeSaved(people(), origin) }))
     },
     publish: async (spell) => {
       await db.put(async () => ({ bytes: await spell() }))

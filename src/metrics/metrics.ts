@@ -1,9 +1,13 @@
 // The list of metrics; /metrics on control.sock and, where configured, on TCP.
-import { Counter, Gauge, Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { op, status } from '../wire/protocol.ts'
 
+/** An answer to Prometheus. */
+export type Exposition = { readonly type: string; readonly body: string }
+
 export type Metrics = {
-  readonly registry: Registry
+  /** What Prometheus reads; https://prometheus.io/docs/instrumenting/exposition_formats/ */
+  readonly expose: () => Promise<Exposition>
   /** Counts a request of resolver.sock by the codes of its operation and its answer. */
   readonly count: (operation: number, state: number) => void
 }
@@ -59,20 +63,25 @@ const statusNames = new Map<number, string>(
   Object.entries(status).map(([name, code]) => [code, name]),
 )
 
-/** Makes the registry. */
-export function createMetrics(
-  gauges: Gauges,
-  apiCalls: () => Readonly<Record<string, number>>,
+type Sources = {
+  readonly gauges: Gauges
+  readonly apiCalls: () => Readonly<Record<string, number>>
   /** Files of the state directory, and since how many seconds a write of theirs is owed. */
-  owedSeconds: () => readonly (readonly [file: string, seconds: number])[],
-): Metrics {
+  readonly owedSeconds: () => readonly (readonly [file: string, seconds: number])[]
+}
+
+/** Requests by the codes of their operation and their answer. */
+type Requests = ReadonlyMap<number, ReadonlyMap<number, number>>
+
+/** prom-client is loaded when Prometheus asks first: a host without it saves the memory. */
+async function createRegistry(sources: Sources, requests: Requests): Promise<Registry> {
+  const { Counter, Gauge, Registry } = await import('prom-client')
   const registry = new Registry()
+  const registers = [registry]
   for (const [key, [name, help]] of Object.entries(gaugeHelp)) {
-    const read = gauges[key as keyof Gauges]
+    const read = sources.gauges[key as keyof Gauges]
     new Gauge({
-      name,
-      help,
-      registers: [registry],
+      ...{ name, help, registers },
       collect() {
         this.set(read())
       },
@@ -82,33 +91,62 @@ export function createMetrics(
     name: 'iamlogin_api_calls_total',
     help: 'Requests to the source since start, retries included',
     labelNames: ['operation'],
-    registers: [registry],
+    registers,
     collect() {
-      for (const [operation, count] of Object.entries(apiCalls())) this.set({ operation }, count)
+      const calls = Object.entries(sources.apiCalls())
+      for (const [operation, count] of calls) this.set({ operation }, count)
     },
   })
   new Gauge({
     name: 'iamlogin_state_owed_seconds',
     help: 'Seconds since which a state file could not be written; 0 when it holds what it should',
     labelNames: ['file'],
-    registers: [registry],
+    registers,
     collect() {
-      for (const [file, seconds] of owedSeconds()) this.set({ file }, seconds)
+      for (const [file, seconds] of sources.owedSeconds()) this.set({ file }, seconds)
     },
   })
-  const requests = new Counter({
+  new Counter({
     name: 'iamlogin_requests_total',
     help: 'Requests on resolver.sock',
     labelNames: ['op', 'status'],
-    registers: [registry],
+    registers,
+    collect() {
+      this.reset()
+      for (const [operation, states] of requests)
+        for (const [state, count] of states) this.inc(labelsOf(operation, state), count)
+    },
   })
+  return registry
+}
+
+function labelsOf(
+  operation: number,
+  state: number,
+): { readonly op: string; readonly status: string } {
   return {
-    registry,
+    op: opNames.get(operation) ?? 'unknown',
+    status: statusNames.get(state) ?? 'unknown',
+  }
+}
+
+/** Makes the metrics. */
+export function createMetrics(sources: Sources): Metrics {
+  const requests = new Map<number, Map<number, number>>()
+  let registry: Promise<Registry> | undefined
+  return {
+    expose: async () => {
+      registry ??= createRegistry(sources, requests)
+      const made = await registry
+      return { type: made.contentType, body: await made.metrics() }
+    },
     count: (operation, state) => {
-      requests.inc({
-        op: opNames.get(operation) ?? 'unknown',
-        status: statusNames.get(state) ?? 'unknown',
-      })
+      let states = requests.get(operation)
+      if (states === undefined) {
+        states = new Map()
+        requests.set(operation, states)
+      }
+      states.set(state, (states.get(state) ?? 0) + 1)
     },
   }
 }

@@ -1,7 +1,7 @@
 // Finds and types the native addon; the only importer of it.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { z } from 'zod'
+import { packageRoot } from './package.ts'
 
 export type PeerCredentials = { readonly pid: number; readonly uid: number; readonly gid: number }
 
@@ -16,16 +16,21 @@ export type Addon = {
   readonly memoryFile: () => number
 }
 
-const addonSchema = z.object({
-  peerCredentials: z.custom<Addon['peerCredentials']>((value) => typeof value === 'function'),
-  sendDatagram: z.custom<Addon['sendDatagram']>((value) => typeof value === 'function'),
-  bootTime: z.custom<Addon['bootTime']>((value) => typeof value === 'function'),
-  memoryFile: z.custom<Addon['memoryFile']>((value) => typeof value === 'function'),
-})
+const functions = ['peerCredentials', 'sendDatagram', 'bootTime', 'memoryFile'] as const
 
-/** Loads `build/Release/iamlogin_native.node` of this package. */
+function isAddon(loaded: unknown): loaded is Addon {
+  if (typeof loaded !== 'object' || loaded === null) return false
+  const has = new Map<string, unknown>(Object.entries(loaded))
+  return functions.every((name) => typeof has.get(name) === 'function')
+}
+
+/**
+ * Loads `build/Release/iamlogin_native.node` of this package.
+ * @throws {Error} where it is not there, or of another version
+ */
 export function loadAddon(): Addon {
-  const require = createRequire(import.meta.url)
-  const path = join(import.meta.dirname, '../../build/Release/iamlogin_native.node')
-  return addonSchema.parse(require(path))
+  const path = join(packageRoot, 'build/Release/iamlogin_native.node')
+  const loaded: unknown = createRequire(import.meta.url)(path)
+  if (!isAddon(loaded)) throw new Error(`${path} is of another version: run npm run build`)
+  return loaded
 }

@@ -1,7 +1,7 @@
 // Has the source read by a child process: one at a time, bounded in time, gone when it has answered.
 import type { ChildProcess } from 'node:child_process'
 import { SourceError } from '../errors.ts'
-import { startChild, type Program } from '../platform/child.ts'
+import { askOnce, ChildLost, startChild, type Program } from '../platform/child.ts'
 import { holdBytes, type HeldBytes } from '../platform/held-bytes.ts'
 import type { Answer, ReadJob } from './job.ts'
 
@@ -56,71 +56,25 @@ function lost(what: string, cause?: unknown): SourceError {
   })
 }
 
-type Exit = { readonly code: number | null; readonly by: NodeJS.Signals | null }
-
-/** Resolves when the child process is gone and its last message is here. */
-async function endOf(child: ChildProcess): Promise<Exit> {
-  const gone = new Promise<void>((resolve) => {
-    if (child.connected) child.once('disconnect', resolve)
-    else resolve()
-  })
-  const exit = await new Promise<Exit>((resolve) => {
-    child.once('exit', (code, by) => {
-      resolve({ code, by })
-    })
-    // A process that could not start has no exit.
-    if (child.pid === undefined) resolve({ code: null, by: null })
-  })
-  await gone
-  return exit
-}
-
-function lostBy({ code, by }: Exit, { child, signal, failure }: Loss): SourceError {
-  if (signal.aborted) return lost('it took too long, or nobody waits any more', signal.reason)
-  if (child.pid === undefined) return lost('its process cannot be started', failure)
-  return lost(`its process ended with ${by ?? `status ${String(code)}`} and no answer`, failure)
-}
-
-type Loss = {
-  readonly child: ChildProcess
-  readonly signal: AbortSignal
-  /** What Node says of it. */
-  readonly failure: unknown
-}
-
-/** Resolves with the message of the child process, once that has ended. */
-async function answerOf(
-  child: ChildProcess,
-  message: ToChild,
-  signal: AbortSignal,
-): Promise<FromChild> {
-  let answer: FromChild | undefined
-  let failure: unknown
-  const note = (error: Error | null): void => {
-    failure ??= error ?? undefined
-  }
-  const abort = (): void => {
-    child.kill('SIGKILL')
-  }
-  child.on('error', note)
-  child.on('message', (said) => {
-    // Our own code answers, in a process of our own.
-    answer = said as FromChild
-  })
-  signal.addEventListener('abort', abort)
-  if (signal.aborted) abort()
-  child.send(message, note)
-  const exit = await endOf(child)
-  signal.removeEventListener('abort', abort)
-  if (answer === undefined) throw lostBy(exit, { child, signal, failure })
-  return answer
-}
-
 function start(program: Program | undefined, fds: readonly (number | 'ignore')[]): ChildProcess {
   try {
     return startChild('reader', { program, execArgv: flags, fds })
   } catch (error) {
     throw lost('its process cannot be started', error)
+  }
+}
+
+/** Our own code answers, in a process of our own. */
+async function answerOf(
+  child: ChildProcess,
+  message: ToChild,
+  signal: AbortSignal,
+): Promise<FromChild> {
+  try {
+    return (await askOnce(child, message, signal)) as FromChild
+  } catch (error) {
+    if (error instanceof ChildLost) throw lost(error.message, error.cause)
+    throw error
   }
 }
 

@@ -4,7 +4,6 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startControl, type Control } from '../../src/control/control.ts'
 import { silentLog } from '../../src/platform/log.ts'
@@ -22,7 +21,11 @@ beforeAll(async () => {
   } as unknown as ControlParts
   control = await startControl({
     path,
-    serving: () => ({ parts, registry: new Registry(), replaced: Promise.resolve() }),
+    serving: () => ({
+      parts,
+      expose: () => Promise.resolve({ type: 'text/plain', body: '' }),
+      replaced: Promise.resolve(),
+    }),
     log: silentLog,
   })
 })
