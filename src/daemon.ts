@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // iamlogind: starts the resolver by its configuration, stops on SIGTERM, reloads on SIGHUP.
 import { hostname } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import type { Config } from './config/config.ts'
 import { pathsFrom, type Paths } from './config/paths.ts'
@@ -18,14 +19,15 @@ import { readLiveUids } from './platform/processes.ts'
 import { emptyCachesBy, terminateBy } from './platform/terminate.ts'
 import { startWatchdog, watchdogMs } from './platform/watchdog.ts'
 import { createReader } from './refresh/reader.ts'
+import { configVersionOf, loadResume, type Resumed } from './resume.ts'
 import { ping } from './server/ping.ts'
 import { startService, type Prepared, type Service, type ServiceDeps } from './service.ts'
-import { createSignals } from './signals.ts'
+import { createSignals, type Signals } from './signals.ts'
 import { createCloud } from './start/cloud.ts'
 import { errorText } from './start/error-text.ts'
 import { createHostProcess, type HostProcess } from './start/host-process.ts'
 import { readOptions, type Options } from './start/options.ts'
-import { prepare } from './start/prepare.ts'
+import { prepare, type ReadConfig } from './start/prepare.ts'
 import { reload } from './start/reload.ts'
 
 // Memory back to the host counts more than the last percent of speed: 3 x 8 MiB for young objects
@@ -72,32 +74,36 @@ function serviceDeps({ paths, log, addon }: Tools): ServiceDeps {
   }
 }
 
+type Prepare = (read: ReadConfig) => Promise<Prepared>
+
 /** The configuration as it is now; logs what this host lacks of what it names. */
-async function readConfig({ host, paths, log }: Tools): Promise<Config> {
+async function readConfig({ host, paths, log }: Tools): Promise<ReadConfig> {
+  // Before the files are read: a later version may be read, an earlier one never counts as this one.
+  const configVersion = configVersionOf(paths.config)
   const { config, warnings } = await host.readConfig(paths.config)
   for (const sentence of warnings) log.warn({}, sentence)
-  return config
+  return { config, configVersion }
 }
 
-function createPrepare({ host, addon, log }: Tools): (config: Config) => Promise<Prepared> {
+function createPrepare({ host, addon, log }: Tools): Prepare {
   const isOnEc2 = process.env['AWS_EC2_METADATA_DISABLED'] !== 'true'
   const cloud = isOnEc2
     ? createCloud({ read: host.readCloud, clock: systemClock })
     : () => undefined
   const { sendDatagram } = addon
   const auditHost = { name: hostname(), cloud }
-  return (config) =>
-    prepare(config, { host: auditHost, sendDatagram, version, clock: systemClock, log })
+  return (read) =>
+    prepare(read, { host: auditHost, sendDatagram, version, clock: systemClock, log })
 }
 
 function obeySignals(
   tools: Tools,
   deps: {
     readonly service: Service
-    readonly prepare: (config: Config) => Promise<Prepared>
+    readonly prepare: Prepare
     readonly announce: (config: Config) => void
   },
-): void {
+): Signals {
   const { log, notify } = tools
   const stop = async (): Promise<void> => {
     notify('STOPPING=1')
@@ -109,7 +115,7 @@ function obeySignals(
     process.exit(0)
   }
   const parts = { ...deps, read: () => readConfig(tools), notify, clock: systemClock, log }
-  const { hangUp, terminate } = createSignals({
+  const signals = createSignals({
     reload: (signal) => reload(parts, signal),
     stop,
     failed: (error) => {
@@ -119,9 +125,10 @@ function obeySignals(
     clock: systemClock,
     gapMs: reloadGapMs,
   })
-  process.on('SIGHUP', hangUp)
-  process.on('SIGTERM', terminate)
-  process.on('SIGINT', terminate)
+  process.on('SIGHUP', signals.hangUp)
+  process.on('SIGTERM', signals.terminate)
+  process.on('SIGINT', signals.terminate)
+  return signals
 }
 
 function keepWatch({ paths, log, notify }: Tools): void {
@@ -140,25 +147,38 @@ function keepWatch({ paths, log, notify }: Tools): void {
   })
 }
 
+/** What is served goes by the file's word, not by what the state directory says of it. */
+async function confirmConfig(tools: Tools, resumed: Resumed, signals: Signals): Promise<void> {
+  const { config } = await readConfig(tools)
+  if (isDeepStrictEqual(config, resumed.config)) return
+  tools.log.warn({}, 'the configuration is another than resume.db says: it is read again')
+  signals.hangUp()
+}
+
 async function run({ config: file, logLevel }: Options): Promise<void> {
   const log = createLogger(logLevel)
   const addon = loadAddon()
   const notify = createNotify(process.env['NOTIFY_SOCKET'], addon.sendDatagram)
   const paths = { ...pathsFrom(process.env), ...(file === undefined ? {} : { config: file }) }
   const tools = { paths, log, addon, host: createHostProcess(), notify }
-  const config = await readConfig(tools)
   const prepareConfig = createPrepare(tools)
-  const service = await startService(serviceDeps(tools), await prepareConfig(config))
+  const resumed = await loadResume(paths, { clock: systemClock, log })
+  const first =
+    resumed === undefined
+      ? await readConfig(tools)
+      : { config: resumed.config, configVersion: configVersionOf(paths.config) }
+  const service = await startService(serviceDeps(tools), await prepareConfig(first), resumed)
   const announce = ({ source }: Config): void => {
     const users = service.store().current()?.directory.userCount ?? 0
     log.info({ users, source: source.kind, socket: paths.resolverSocket }, 'ready')
     notify(`READY=1\nSTATUS=${users} users`)
   }
-  obeySignals(tools, { service, prepare: prepareConfig, announce })
+  const signals = obeySignals(tools, { service, prepare: prepareConfig, announce })
   // Ready with what the last run knew; without it, when the first read has ended, well or not.
   if (service.store().current() === undefined) await service.firstRead()
-  announce(config)
+  announce(first.config)
   keepWatch(tools)
+  if (resumed !== undefined) await confirmConfig(tools, resumed, signals)
 }
 
 function start(): Promise<void> {

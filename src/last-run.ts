@@ -10,6 +10,7 @@ import type { Log } from './platform/log.ts'
 import type { ReadSource } from './refresh/reader.ts'
 import { createRefresher, type Handover } from './refresh/refresh.ts'
 import { holdFile, statePath } from './refresh/state-file.ts'
+import type { Resumed } from './resume.ts'
 import { createStore, type Current } from './refresh/store.ts'
 import { snapshotPath } from './snapshot/publish.ts'
 import { originOf } from './sources/origin.ts'
@@ -19,6 +20,8 @@ export type Inheritance = {
   readonly origin: string
   /** From the resolver before in this process, which had another configuration; else from the last run. */
   readonly isReload: boolean
+  /** Nothing was built: /etc/passwd and /etc/group may be others by now. */
+  readonly isResumed: boolean
   /** This host knew something before, of this source or another. */
   readonly hadState: boolean
   readonly handover: Handover
@@ -93,6 +96,7 @@ async function restoreDirectory(
     confirmMs: 0,
     publish: () => Promise.resolve(),
     touched: () => undefined,
+    settled: () => Promise.resolve(),
   })
   const snapshot = await holdFile(snapshotPath(stateDir))
   refresher.inherit({ ...noHandover, snapshot })
@@ -125,21 +129,27 @@ async function loadKeys(
   return shutPeople(current.directory, current.readAt.wall)
 }
 
-/** What the last run saved. */
-export async function loadLastRun(deps: LastRunDeps): Promise<Inheritance> {
+/** What the last run saved. @param resumed what it served, where that can go on */
+export async function loadLastRun(deps: LastRunDeps, resumed?: Resumed): Promise<Inheritance> {
   const { config, paths, clock, log } = deps
   const notices: string[] = []
   const tell = teller(notices, log)
   const generation = Math.floor(clock.now() / 1000)
-  const restored = await restoreDirectory(deps, generation, tell)
+  const restored =
+    resumed === undefined
+      ? await restoreDirectory(deps, generation, tell)
+      : { ...resumed, hadState: true }
   const { current } = restored.handover
   const origin = originOf(config)
   const keysFile = createKeysFile(paths.stateDir, origin, { clock, log })
   const keys = await loadKeys(keysFile, { offlineMs: config.source.offlineMs, current, tell })
   return {
-    ...restored,
+    handover: restored.handover,
+    state: restored.state,
+    hadState: restored.hadState,
     ...{ origin, keys, notices, generation },
     isReload: false,
+    isResumed: resumed !== undefined,
     watching: Promise.resolve(),
   }
 }

@@ -41,6 +41,7 @@ import {
 } from './refresh/refresh.ts'
 import { createStateFile, type StateFile } from './refresh/state-file.ts'
 import { createStore, type Store } from './refresh/store.ts'
+import { createResumeWriter } from './resume.ts'
 import { createHandler, type Handler } from './server/handlers.ts'
 import { createSnapshotFile } from './snapshot/publish.ts'
 import { addCalls, type Calls } from './sources/calls.ts'
@@ -49,6 +50,8 @@ import type { KeySource } from './sources/key-process.ts'
 
 export type ResolverDeps = {
   readonly config: Config
+  /** Of the files that it was read from. */
+  readonly configVersion: string
   readonly paths: Paths
   readonly version: string
   /** When this process started, milliseconds since the epoch. */
@@ -131,7 +134,7 @@ function createDirectoryParts(
   before: Inheritance,
   files: Files,
 ): DirectoryParts {
-  const { config, clock, bootClock, log, audit, caches, reader } = deps
+  const { config, configVersion, paths, clock, bootClock, log, audit, caches, reader } = deps
   const { offlineMs } = config.source
   const confirmMs = confirmMsOf(offlineMs)
   const store = createStore(before.generation, clock)
@@ -139,6 +142,10 @@ function createDirectoryParts(
     ...{ store, clock, bootClock, offlineMs, confirmMs },
     file: files.snapshot,
     placed: caches.changed,
+  })
+  const resume = createResumeWriter({
+    ...{ stateDir: paths.stateDir, config, configVersion, clock, log },
+    files: [files.snapshot, files.state.file],
   })
   const refresher = createRefresher({
     ...{ config, reader, store, clock, log, audit, confirmMs },
@@ -148,6 +155,7 @@ function createDirectoryParts(
       await caches.idle()
     },
     touched: publisher.confirm,
+    settled: resume.keep,
   })
   const loop = createReadLoop<ReadRequest, RefreshResult>({
     ...{ clock, random: Math.random },
@@ -345,7 +353,8 @@ function begin(parts: Parts, cycle: Cycle, before: Inheritance): Promise<Refresh
     if (before.hadState) void forget()
   } else if (before.isReload) void keeper.read('changed')
   else keeper.directoryChanged()
-  return before.isReload ? cycle.startByNewRules() : cycle.start()
+  if (before.isReload) return cycle.startByNewRules()
+  return before.isResumed ? cycle.startFromServed() : cycle.start()
 }
 
 /** Makes a resolver. Without waiting: between two resolvers no request goes unanswered. */
@@ -373,7 +382,14 @@ export function createResolver(deps: ResolverDeps): Resolver {
       await cycle.stop()
     },
     handOver: () => ({
-      ...{ origin, isReload: true, hadState: true, notices: [], generation: before.generation },
+      ...{
+        origin,
+        isReload: true,
+        isResumed: false,
+        hadState: true,
+        notices: [],
+        generation: before.generation,
+      },
       handover: refresher.handOver(),
       state: files.state.held(),
       keys: keys.handOver(),

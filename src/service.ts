@@ -6,11 +6,13 @@ import { loadLastRun, type Inheritance } from './last-run.ts'
 import type { Addon } from './platform/addon.ts'
 import type { RefreshResult } from './refresh/refresh.ts'
 import { createResolver, type Resolver, type ResolverDeps } from './resolver.ts'
+import type { Resumed } from './resume.ts'
 import { startServer } from './server/server.ts'
 
 /** A configuration that can be put to work, with what it opened. */
 export type Prepared = {
   readonly config: Config
+  readonly configVersion: ResolverDeps['configVersion']
   readonly keySource: ResolverDeps['keySource']
   readonly audit: ResolverDeps['audit']
   /** Ends what was opened beside the source; resolves when nothing of it is under way. */
@@ -19,7 +21,7 @@ export type Prepared = {
 
 export type ServiceDeps = Omit<
   ResolverDeps,
-  'config' | 'audit' | 'keySource' | 'inherited' | 'mayWrite'
+  'config' | 'configVersion' | 'audit' | 'keySource' | 'inherited' | 'mayWrite'
 > & {
   readonly addon: Addon
   /** The process's own uid: the key command's too. */
@@ -53,13 +55,19 @@ function portOf(listen: string): string {
 
 /**
  * Serves what the last run knew, then reads the source.
+ * @param resumed what it served, where that can go on
  * @throws {ResolverError} when a socket is taken; then nothing is left open.
  */
-export async function startService(deps: ServiceDeps, first: Prepared): Promise<Service> {
+export async function startService(
+  deps: ServiceDeps,
+  first: Prepared,
+  resumed?: Resumed,
+): Promise<Service> {
   const { paths, clock, log } = deps
   const place = (prepared: Prepared, inherited: Inheritance, mayWrite: Promise<void>): Place => {
-    const { config, keySource, audit } = prepared
-    const resolver = createResolver({ ...deps, config, keySource, audit, inherited, mayWrite })
+    const { config, configVersion, keySource, audit } = prepared
+    const own = { config, configVersion, keySource, audit }
+    const resolver = createResolver({ ...deps, ...own, inherited, mayWrite })
     const replaced = Promise.withResolvers<undefined>()
     return {
       ...resolver.control,
@@ -72,7 +80,7 @@ export async function startService(deps: ServiceDeps, first: Prepared): Promise<
     }
   }
   const { config } = first
-  const lastRun = await loadLastRun({ ...deps, config })
+  const lastRun = await loadLastRun({ ...deps, config }, resumed)
   let now = place(first, lastRun, Promise.resolve())
   const serving = (): Serving => now
   const openMetrics = ({ metrics: { listen } }: Config): Promise<Control | undefined> =>

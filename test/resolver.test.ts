@@ -99,6 +99,7 @@ async function start(access: string): Promise<void> {
     },
     {
       config,
+      configVersion: '',
       keySource: createKeySource({ config, clock: systemClock }),
       audit: (event) => events.push(event),
       close: () => Promise.resolve(),

@@ -79,6 +79,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports)
         exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials));
         exports.Set("sendDatagram", Napi::Function::New(env, SendDatagram));
         exports.Set("bootTime", Napi::Function::New(env, BootTime));
+        return_large_memory();
         exports.Set("memoryFile", Napi::Function::New(env, MemoryFile));
         return exports;
 }

@@ -7,6 +7,7 @@ import type { AuthorizedKey } from '../keys/authorized-key.ts'
 import { identify } from '../keys/certificate.ts'
 import { knownFlawOf } from '../keys/known-flaw.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
+import { atMost } from '../platform/at-most.ts'
 import { ageOf, type Clock, type Moment } from '../platform/clock.ts'
 import type { DirectoryView } from '../snapshot/view.ts'
 import { createCollector, has, type Collected } from './collect.ts'
@@ -100,7 +101,7 @@ export function flawOf(
 export function createDoor(deps: DoorDeps): Door {
   const { clock, audit } = deps
   const recent = <Value extends string | true | Opened>(ttl: number): LRUCache<string, Value> =>
-    new LRUCache({ max: recentMax, ttl, ttlResolution: 0, perf: { now: clock.monotonic } })
+    new LRUCache({ ...atMost(recentMax), ttl, ttlResolution: 0, perf: { now: clock.monotonic } })
   /** Keys that were reported a moment ago, with the account. */
   const told = recent<string>(repeatMs)
   const opened = recent<Opened>(openedMs)

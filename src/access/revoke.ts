@@ -5,6 +5,7 @@ import pMap from 'p-map'
 import type { Audit, AuditSubject } from '../audit/event.ts'
 import type { Account, LocalAccounts } from '../directory/types.ts'
 import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
+import { atMost } from '../platform/at-most.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { DoorView } from './door.ts'
@@ -220,8 +221,8 @@ async function check(self: Self, removed: readonly Account[]): Promise<void> {
 export function createRevoker(deps: RevokeDeps): Revoker {
   const self: Self = {
     deps,
-    gone: new LRUCache({ max: rememberedMax }),
-    reported: new LRUCache({ max: rememberedMax }),
+    gone: new LRUCache(atMost(rememberedMax)),
+    reported: new LRUCache(atMost(rememberedMax)),
     reportedShared: new Set(),
     isHiddenReported: false,
   }

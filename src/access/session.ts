@@ -1,5 +1,6 @@
 // Sessions as PAM reports them: opened, closed, and with which key.
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../platform/at-most.ts'
 import type { Audit, AuditKey, AuditSubject } from '../audit/event.ts'
 import type { LocalAccounts, SourceUser } from '../directory/types.ts'
 import { identify as identifyKey } from '../keys/certificate.ts'
@@ -71,7 +72,7 @@ export function createSessions(deps: SessionDeps): Sessions {
       live.delete(oldest)
     }
   }
-  const closed = new LRUCache<string, true>({ max: closedMax })
+  const closed = new LRUCache<string, true>(atMost(closedMax))
   const isClosed = (session: string): boolean => closed.get(session) === true
 
   const identify = (fields: SessionFields): Who | undefined => {

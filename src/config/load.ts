@@ -1,11 +1,11 @@
 // Reads the configuration file and conf.d, merges them, and tells every mistake with file and line.
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
 import { distance } from 'fastest-levenshtein'
 import { parse, TomlError } from 'smol-toml'
 import type { z } from 'zod'
 import { ConfigError } from '../errors.ts'
 import type { Config } from './config.ts'
+import { configFiles, configFolder, type ConfigFiles } from './files.ts'
 import { configDefaults, configSchema, type RawConfig } from './schema.ts'
 import { lineOf, type TomlPath } from './toml-lines.ts'
 
@@ -80,28 +80,15 @@ function readConfigFile(name: string): ConfigFile {
   }
 }
 
-function listFiles(main: string): {
-  readonly files: readonly string[]
-  readonly ignored: readonly string[]
-} {
-  const folder = join(dirname(main), 'conf.d')
-  let names: readonly string[] = []
+function listFiles(main: string): ConfigFiles {
   try {
-    names = readdirSync(folder).toSorted()
+    return configFiles(main)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT'))
-      throw new ConfigError('config_unreadable', `reading ${folder}: ${message(error)}`, {
-        hint: `as another user than iamlogin, run it as root; the user iamlogin must be able to read it: chgrp iamlogin ${folder} && chmod g+rx ${folder}`,
-        cause: error,
-      })
-  }
-  const isRead = (name: string): boolean => name.endsWith('.toml')
-  const paths = (wanted: (name: string) => boolean): readonly string[] =>
-    names.filter(wanted).map((name) => join(folder, name))
-  return {
-    files: [main, ...paths(isRead)],
-    // Hidden files and an editor's copies are nobody's wish.
-    ignored: paths((name) => !isRead(name) && !name.startsWith('.') && !name.endsWith('~')),
+    const folder = configFolder(main)
+    throw new ConfigError('config_unreadable', `reading ${folder}: ${message(error)}`, {
+      hint: `as another user than iamlogin, run it as root; the user iamlogin must be able to read it: chgrp iamlogin ${folder} && chmod g+rx ${folder}`,
+      cause: error,
+    })
   }
 }
 

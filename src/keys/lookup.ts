@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import type { KeysConfig } from '../config/config.ts'
 import type { CredentialPart, Identity, SourceCredentials, SourceUser } from '../directory/types.ts'
+import { atMost } from '../platform/at-most.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import {
   ageOf,
@@ -146,7 +147,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   let misses = 0
   let failedAt = Number.NEGATIVE_INFINITY
   const cache = new LRUCache<string, Entry>({
-    max: people,
+    ...atMost(people),
     ttl,
     ttlResolution: 0,
     perf: { now: clock.monotonic },
@@ -167,7 +168,7 @@ export function createKeyLookup(deps: KeyLookupDeps): KeyLookup {
   const outdated = new Set<string>()
   /** User ids of which an answer could not be confirmed a moment ago. */
   const doubted = new LRUCache<string, true>({
-    max: people,
+    ...atMost(people),
     ttl: coolOffMs,
     ttlResolution: 0,
     perf: { now: clock.monotonic },

@@ -6,14 +6,16 @@ import type { Log } from '../platform/log.ts'
 import { createNotifier, type Notifier, type Send } from './notifier.ts'
 import { createWebhook, readSecret } from './webhook.ts'
 
-/** One for each target that is set. @throws {ConfigError} for a secret that cannot be used */
-export async function createNotifiers(deps: {
+export type NotifierDeps = {
   readonly config: NotifyConfig
   readonly document: (event: AuditEvent) => unknown
   readonly version: string
   readonly now: () => number
   readonly log: Log
-}): Promise<readonly Notifier[]> {
+}
+
+/** One for each target that is set. @throws {ConfigError} for a secret that cannot be used */
+export async function createNotifiers(deps: NotifierDeps): Promise<readonly Notifier[]> {
   const { config, version, now } = deps
   const sends: Send[] = []
   if (config.url !== '') {

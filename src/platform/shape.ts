@@ -10,6 +10,9 @@ export const isText: Is<string> = (value) => typeof value === 'string'
 export const isNumber: Is<number> = (value) => typeof value === 'number'
 export const isBoolean: Is<boolean> = (value) => typeof value === 'boolean'
 
+/** Whatever it is. */
+export const isAny: Is<unknown> = (_value): _value is unknown => true
+
 /** One of these values. */
 export function isOneOf<const T extends readonly unknown[]>(...allowed: T): Is<T[number]> {
   return (value): value is T[number] => allowed.some((each) => each === value)

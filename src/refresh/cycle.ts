@@ -7,6 +7,8 @@ import type { AccountsChange, ReadEnd, Refresher, ReadRequest, RefreshResult } f
 export type Cycle = {
   /** Reads at once, and by the schedule from then on. */
   readonly start: () => Promise<RefreshResult>
+  /** The same; before it, the local accounts of now are applied to what was served before. */
+  readonly startFromServed: () => Promise<RefreshResult>
   /** The same; before it, the rules of a new configuration are applied to what was read before. */
   readonly startByNewRules: () => Promise<RefreshResult>
   /** /etc/passwd or /etc/group is another: the directory is built again. Never rejects. */
@@ -34,6 +36,8 @@ export type CycleDeps = {
   readonly before: Promise<void>
   readonly log: Log
 }
+
+const localFailed = 'building the directory for changed local accounts failed'
 
 /** Makes the cycle; nothing is read before start(). */
 export function createCycle(deps: CycleDeps): Cycle {
@@ -75,13 +79,16 @@ export function createCycle(deps: CycleDeps): Cycle {
 
   return {
     start: () => loop.start(read),
+    startFromServed: () => {
+      void rebuild('accounts', localFailed)
+      return loop.start(read)
+    },
     // Root's word counts at once, even while the source does not answer.
     startByNewRules: async () => {
       await rebuild('reload', 'the new rules cannot be applied before the source is read')
       return loop.start(read)
     },
-    localAccountsChanged: () =>
-      rebuild('accounts', 'building the directory for changed local accounts failed'),
+    localAccountsChanged: () => rebuild('accounts', localFailed),
     accessEnded: () => ending,
     followed: () => looking,
     stop: async () => {

@@ -2,6 +2,7 @@
 // One read of the source answers all who wait; a token bucket bounds what guesses may cost.
 import { LRUCache } from 'lru-cache'
 import { isPossibleName, isReservedName } from '../directory/username.ts'
+import { atMost } from '../platform/at-most.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Refresher } from './refresh.ts'
@@ -41,7 +42,7 @@ const missNames = 10_000
 export function createMissResolver(deps: MissDeps): MissResolver {
   const { clock, store, refresher, bucket } = deps
   const misses = new LRUCache<string, true>({
-    max: missNames,
+    ...atMost(missNames),
     ttl: missTtlMs,
     ttlResolution: 0,
     perf: { now: clock.monotonic },

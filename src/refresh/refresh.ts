@@ -116,6 +116,8 @@ export type RefreshDeps = {
   readonly publish: () => Promise<void>
   /** The same directory was read again. */
   readonly touched: () => void
+  /** What is served, and with it directory.db and directory.json, is what they are to hold. */
+  readonly settled: (handover: Handover) => Promise<void>
 }
 
 const readTimeoutMs = 120_000
@@ -285,6 +287,7 @@ async function adopt(self: Self, result: ReaderResult, readAt: Moment): Promise<
   if (outcome.kind === 'same') await touch(self, result, { outcome, readAt })
   const { reading } = outcome
   if (reading !== undefined) self.unread.believed(reading, readAt)
+  await self.deps.settled(handOver(self))
   if (reading?.overrides !== undefined) reportOverrides(reading.overrides, self.deps)
   self.failures.succeeded()
   return {
@@ -344,7 +347,10 @@ async function rebuildNow(
   const result = await ask(self, job)
   const { outcome } = result.answer
   if (outcome.kind === 'failed') throw toSourceError(outcome.error)
-  return outcome.kind === 'changed' ? replace(self, result, { outcome, readAt }) : undefined
+  const change =
+    outcome.kind === 'changed' ? await replace(self, result, { outcome, readAt }) : undefined
+  await self.deps.settled(handOver(self))
+  return change
 }
 
 async function rebuild(

@@ -16,6 +16,8 @@ const slotSize = 8
 export type DirectoryView = {
   /** The bytes of directory.db themselves. */
   readonly snapshot: Buffer
+  /** The bytes of the resolver's supplement after them; none where there is none. */
+  readonly supplement: Buffer
   readonly userCount: number
   readonly groupCount: number
   readonly accountByName: (name: string) => Account | undefined
@@ -268,6 +270,7 @@ export function openView(all: Buffer): DirectoryView {
   const find = finderIn(bytes)
   return {
     snapshot: bytes,
+    supplement: all.subarray(bytes.length),
     userCount: users.count,
     groupCount: groups.count,
     accountByName: (name) => user(find('userNames', nameKey(name))),

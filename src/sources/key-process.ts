@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache'
 import type { Config } from '../config/config.ts'
 import type { Identity, SourceCredentials, SourceKey, SourceUser } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
+import { atMost } from '../platform/at-most.ts'
 import { startChild, type Program } from '../platform/child.ts'
 import type { Clock } from '../platform/clock.ts'
 import { addCalls, type Calls } from './calls.ts'
@@ -198,7 +199,7 @@ function remember(self: Self, userId: string, keys: readonly SourceKey[]): void 
 export function createKeySource(deps: KeySourceDeps): KeySource {
   const self: Self = {
     deps,
-    bodies: new LRUCache({ max: mostPeople }),
+    bodies: new LRUCache(atMost(mostPeople)),
     pending: new Map(),
     calls: {},
     child: undefined,

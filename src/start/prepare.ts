@@ -1,13 +1,15 @@
 // What a configuration opens before it is put to work: notifiers, the audit's sinks, the asker of keys.
 import { createAudit } from '../audit/create.ts'
 import { toEcs, type AuditHost } from '../audit/ecs.ts'
-import type { Config } from '../config/config.ts'
-import { createNotifiers } from '../notify/create.ts'
+import type { NotifierDeps } from '../notify/create.ts'
+import type { Notifier } from '../notify/notifier.ts'
 import type { Addon } from '../platform/addon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { Prepared } from '../service.ts'
 import { createKeySource } from '../sources/key-process.ts'
+
+export type ReadConfig = Pick<Prepared, 'config' | 'configVersion'>
 
 export type PrepareDeps = {
   readonly host: AuditHost
@@ -17,15 +19,22 @@ export type PrepareDeps = {
   readonly log: Log
 }
 
+/** What notices need is loaded only where somebody is to be notified. */
+async function notifiersOf(deps: NotifierDeps): Promise<readonly Notifier[]> {
+  if (deps.config.url === '' && deps.config.snsTopic === '') return []
+  const { createNotifiers } = await import('../notify/create.ts')
+  return createNotifiers(deps)
+}
+
 /**
  * All that can be refused of a configuration before anything of the one in use is touched.
  * @throws {ConfigError}
  */
 export async function prepare(
-  config: Config,
+  { config, configVersion }: ReadConfig,
   { host, sendDatagram, version, clock, log }: PrepareDeps,
 ): Promise<Prepared> {
-  const notifiers = await createNotifiers({
+  const notifiers = await notifiersOf({
     config: config.notify,
     document: (event) => toEcs(event, host),
     ...{ version, now: clock.now, log },
@@ -33,6 +42,7 @@ export async function prepare(
   const sink = createAudit({ config: config.audit, host, sendDatagram, log })
   return {
     config,
+    configVersion,
     keySource: createKeySource({ config, clock }),
     audit: (event) => {
       sink(event)

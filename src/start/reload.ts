@@ -6,6 +6,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { Prepared, Service } from '../service.ts'
 import { errorText } from './error-text.ts'
+import type { ReadConfig } from './prepare.ts'
 
 /** How long a reload waits for the source before it says that it is ready. */
 const announceMs = 5_000
@@ -13,9 +14,9 @@ const announceMs = 5_000
 export type ReloadDeps = {
   readonly service: Pick<Service, 'reload' | 'firstRead'>
   /** @throws {ConfigError} */
-  readonly read: () => Promise<Config>
+  readonly read: () => Promise<ReadConfig>
   /** @throws {ConfigError} */
-  readonly prepare: (config: Config) => Promise<Prepared>
+  readonly prepare: (read: ReadConfig) => Promise<Prepared>
   /** sd_notify(3) */
   readonly notify: (state: string) => void
   /** Says that the configuration is in use. */

@@ -95,6 +95,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
     },
     publish: () => Promise.resolve(),
     touched: () => undefined,
+    settled: () => Promise.resolve(),
   })
   const loop = createReadLoop<ReadRequest, RefreshResult>({
     ...{ clock, random: () => 0.5, timing: timingOf(config) },
