@@ -175,13 +175,9 @@ fi
 # A release of its own: the resolver that runs goes on reading the files it started with.
 install -d -m 755 -o root -g root "$home" "$home/releases" "$libexec" "$libdir/security" /etc/iamlogin
 release=$(mktemp -d "$home/releases/XXXXXXXX")
-# What the lock file names for running alone; development needs more.
-"$node" -e '
-  const { existsSync, readFileSync } = require("node:fs")
-  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"))
-  for (const [path, { dev, devOptional }] of Object.entries(packages))
-    if (path.lastIndexOf("node_modules/") === 0 && !dev && !devOptional && existsSync(path)) console.log(path)
-  console.log("node_modules/.bin/node")' >"$work/modules"
+# Packages are in dist/ as far as they are used; of node_modules/ there is Node alone.
+runtime=$(dirname "$(dirname "$(readlink -f "$node")")")
+printf '%s\n' "node_modules/$(basename "$runtime")" node_modules/.bin/node >"$work/modules"
 tar -c --files-from="$work/modules" dist package.json build/Release/iamlogin_native.node | tar -x --no-same-owner -C "$release"
 chmod -R u=rwX,go=rX "$release"
 "$release/node_modules/.bin/node" "$release/dist/cli.js" --version >/dev/null || die "what was copied to $release does not run"

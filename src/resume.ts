@@ -1,6 +1,7 @@
 // A resolver that starts again goes on with the very bytes that it served: beside directory.db it keeps what
 // it needs of them and no one else (the supplement, the checked configuration, when what was read). Where one
 // of the files is another than it was then, the directory is built from directory.json, which takes longer.
+import { createHash } from 'node:crypto'
 import { fstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -30,6 +31,8 @@ type Header = {
   readonly config: Config
   /** Versions of directory.db and directory.json. */
   readonly files: readonly string[]
+  /** SHA-256 of the supplement. */
+  readonly sum: string
   /** When the source was read, milliseconds since the epoch. */
   readonly readAt: number
   readonly leftOutNames: readonly string[]
@@ -68,19 +71,24 @@ function versionsIn(stateDir: string): readonly string[] {
   return [snapshotPath(stateDir), statePath(stateDir)].map(fileVersion)
 }
 
+function sumOf(supplement: Uint8Array): string {
+  return createHash('sha256').update(supplement).digest('hex')
+}
+
 function headerOf(
   { current, unread }: Handover,
   clock: Clock,
   beside: Pick<Header, 'config' | 'configVersion' | 'files'>,
 ): Header | undefined {
   if (current === undefined) return undefined
-  const { readAt, leftOutNames, unreadOverrides } = current
+  const { directory, readAt, leftOutNames, unreadOverrides } = current
   const groups = [...(unread?.readAt ?? [])].map(
     ([name, moment]) => [name, wallOf(clock, moment)] as const,
   )
   return {
     ...beside,
     program: programVersion(),
+    sum: sumOf(directory.supplement),
     readAt: wallOf(clock, readAt),
     ...{ leftOutNames, unreadOverrides },
     groupsReadAt: Object.fromEntries(groups),
@@ -134,7 +142,8 @@ export function createResumeWriter(deps: {
 
 const isHeader = isObject(
   {
-    ...{ program: isText, configVersion: isText, files: isListOf(isText), readAt: isNumber },
+    ...{ program: isText, configVersion: isText, files: isListOf(isText), sum: isText },
+    readAt: isNumber,
     ...{ leftOutNames: isListOf(isText), unread: isListOf(isAny), config: isAny },
     ...{ unreadOverrides: isAny, groupsReadAt: isAny },
   },
@@ -207,7 +216,9 @@ export async function loadResume(
     const [bytes, directory] = await Promise.all([own.whole(), snapshot.whole()])
     const { header, end } = decode(bytes)
     if (!isCurrent(header, config, [snapshot, state])) return undefined
-    const all = joined(directory, bytes.subarray(end))
+    const supplement = bytes.subarray(end)
+    if (header.sum !== sumOf(supplement)) throw new TypeError('its supplement has another sum')
+    const all = joined(directory, supplement)
     resumed = {
       config: header.config,
       handover: handoverOf(header, all, { snapshot, clock }),

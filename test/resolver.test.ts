@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { AuditEvent } from '../src/audit/event.ts'
 import { loadConfig } from '../src/config/load.ts'
 import {

@@ -1,5 +1,5 @@
 // Audit events read back: journal entries and lines of the file, as one kind of row. Pure.
-import { z } from 'zod'
+import * as z from 'zod'
 import type { LocalAccounts } from '../directory/types.ts'
 
 /** An event as it is shown; `document` is the ECS one, or what the door wrote while alone. */

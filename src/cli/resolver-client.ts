@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { errorDocument } from '../control/documents.ts'
 import { ResolverError } from '../errors.ts'
 import { collectBytes } from '../platform/collect.ts'

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { distance } from 'fastest-levenshtein'
 import { parse, TomlError } from 'smol-toml'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ConfigError } from '../errors.ts'
 import type { Config } from './config.ts'
 import { configFiles, configFolder, type ConfigFiles } from './files.ts'

@@ -1,6 +1,6 @@
 // The configuration's TOML spelling: every key, its type, its range, its default. Strict: a key
 // that is not here is refused, so that a typing mistake never silently opens a host.
-import { z } from 'zod'
+import * as z from 'zod'
 import { countIds } from '../directory/ids.ts'
 
 const units: Readonly<Record<string, number>> = {

@@ -1,5 +1,5 @@
 // What control.sock says, as JSON documents: the server builds them, the command line decodes them.
-import { z } from 'zod'
+import * as z from 'zod'
 
 const failure = z.object({
   code: z.string(),

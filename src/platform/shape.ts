@@ -10,8 +10,8 @@ export const isText: Is<string> = (value) => typeof value === 'string'
 export const isNumber: Is<number> = (value) => typeof value === 'number'
 export const isBoolean: Is<boolean> = (value) => typeof value === 'boolean'
 
-/** Whatever it is. */
-export const isAny: Is<unknown> = (_value): _value is unknown => true
+/** Whatever JSON can say. */
+export const isAny: Is<unknown> = (value): value is unknown => value !== undefined
 
 /** One of these values. */
 export function isOneOf<const T extends readonly unknown[]>(...allowed: T): Is<T[number]> {

@@ -1,7 +1,7 @@
 // What a restart serves before the first read, or without one: the source directory as it was read, and
 // the ids that were given. Only the child process that reads the source looks into it.
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { DirectoryRules, HostAccounts, Pins, SourceDirectory } from '../directory/types.ts'
 
 const ids = z.record(z.string(), z.number())

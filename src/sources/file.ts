@@ -2,7 +2,7 @@
 // break-glass. Read anew each time: whoever edits it needs no restart.
 import { readFile, stat } from 'node:fs/promises'
 import { parse, TomlError } from 'smol-toml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lineOf } from '../config/toml-lines.ts'
 import type { SourceDirectory, SourceUser } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'

@@ -1,7 +1,7 @@
 // Which instance this is, for audit events: the instance identity document of IMDSv2.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
 import { MetadataService } from '@aws-sdk/ec2-metadata-service'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Cloud } from '../directory/types.ts'
 
 const document = z.object({

@@ -45,7 +45,7 @@ async function tagOf(
   key: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const { DescribeTagsCommand } = await import('@aws-sdk/client-ec2')
+  const { DescribeTagsCommand } = await import('./ec2.ts')
   let next: string | undefined
   for (let page = 0; page < mostPages; page++) {
     const answer = await client.send(
@@ -89,7 +89,7 @@ async function describeTag(
     /^[a-z]{2,6}(-[a-z]+)+-\d{1,2}$/,
   )
   const instance = await metadatum(metadata, 'latest/meta-data/instance-id', /^m?i-[\da-f]{1,32}$/)
-  const { EC2Client } = await import('@aws-sdk/client-ec2')
+  const { EC2Client } = await import('./ec2.ts')
   const client = new EC2Client({ region, credentials: hostCredentials(), maxAttempts: 3 })
   client.middlewareStack.use(answerGate(ec2Service))
   try {

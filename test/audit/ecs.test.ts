@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { toEcs } from '../../src/audit/ecs.ts'
 import { notifiableEvents } from '../../src/config/schema.ts'
 import {

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AuditEvent } from '../../src/audit/event.ts'
 import { createNotifiers } from '../../src/notify/create.ts'
 import { createNotifier } from '../../src/notify/notifier.ts'

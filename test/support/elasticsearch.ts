@@ -1,7 +1,7 @@
 // What packaging/logging/ tells Elasticsearch and Kibana, decoded: the index template and the dashboard.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const folder = resolve(import.meta.dirname, '../../packaging/logging')
 

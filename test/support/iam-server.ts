@@ -4,7 +4,7 @@
 // where POST /_test/NAME with a JSON array calls the method NAME of IamServer.
 import { createHash } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
-import { z } from 'zod'
+import * as z from 'zod'
 
 type Key = {
   readonly id: string

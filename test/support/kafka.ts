@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { freePort } from './machine.ts'
 
 export type Kafka = {

@@ -1,9 +1,10 @@
 // A directory as the resolver holds it: the bytes that the child process makes, opened.
+import { buildDirectory } from '../../src/directory/build.ts'
 import type { Directory } from '../../src/directory/types.ts'
 import { encodeSnapshot } from '../../src/snapshot/format.ts'
 import { withSupplement } from '../../src/snapshot/supplement.ts'
 import { openView, type DirectoryView } from '../../src/snapshot/view.ts'
-import { someRules } from './builders.ts'
+import { aSource, aUser, noLocal, noPins, someRules } from './builders.ts'
 
 export type ViewOptions = {
   readonly strangers?: readonly string[]
@@ -23,4 +24,10 @@ export function bytesOf(
 
 export function viewOf(directory: Directory, options?: ViewOptions): DirectoryView {
   return openView(bytesOf(directory, options))
+}
+
+/** A directory of users in the group developers. */
+export function aDirectory(names: readonly string[]): Directory {
+  const source = aSource(names.map((name) => aUser({ name })))
+  return buildDirectory({ source, rules: someRules(), local: noLocal, pins: noPins })
 }

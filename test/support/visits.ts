@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { expect, vi } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Container } from './container.ts'
 
 const auditDocument = z.object({ events: z.array(z.looseObject({})) })

@@ -242,6 +242,36 @@ describe('iamlogind and iamlogin', () => {
     expect((await machine.runAsync('getent passwd alice')).code).toBe(0)
   })
 
+  it('serves at once after a start, and then by the local accounts and the source of now', async () => {
+    await cli('refresh')
+    await machine.stopResolver()
+    const before = machine.resolverLog().length
+    machine.write('/etc/iamlogin/directory.toml', someDirectory.replaceAll('alice', 'alicia'))
+    await machine.startResolver()
+    expect(machine.resolverLog().slice(before)).not.toContain('is lost')
+    await expect.poll(async () => (await cli('users')).stdout).toContain('alicia')
+    machine.write('/etc/iamlogin/directory.toml', someDirectory)
+    expect((await cli('refresh')).code).toBe(0)
+  })
+
+  it('goes by the configuration of root, whatever the state directory says of it', async () => {
+    await machine.stopResolver()
+    const { stdout } = await machine.runAsync('cat /var/lib/iamlogin/resume.db')
+    expect(stdout).toContain('"groups":["developers"]')
+    // As a resolver that was taken over would: its own directory and file, nothing else changed.
+    machine.run(
+      'sed -i \'1s/"groups":\\["developers"\\]/"groups":["*"]/\' /var/lib/iamlogin/resume.db && chown 900:900 /var/lib/iamlogin/resume.db',
+    )
+    const before = machine.resolverLog().length
+    await machine.startResolver()
+    await expect
+      .poll(() => machine.resolverLog().slice(before), { timeout: 10_000 })
+      .toMatch(/the configuration is another than resume\.db says[\s\S]*"msg":"ready"/)
+    expect((await machine.runAsync('cat /var/lib/iamlogin/resume.db')).stdout).toContain(
+      '"groups":["developers"]',
+    )
+  })
+
   it('says within seconds that a resolver is stopped', async () => {
     machine.signalResolver('SIGSTOP')
     const startedAt = performance.now()
