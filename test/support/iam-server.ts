@@ -85,6 +85,8 @@ export type IamServer = {
   /** Calls per action since the last reset. */
   readonly calls: () => Readonly<Record<string, number>>
   readonly resetCalls: () => void
+  /** Milliseconds from the first request since the start, or resetCalls, to the end of the last answer. */
+  readonly busyMs: () => number
   /** The Authorization header of the last call. */
   readonly authorization: () => string
   readonly setPageSize: (size: number) => void
@@ -189,6 +191,7 @@ export async function startIamServer(port = 0): Promise<IamServer> {
   const fault = new Map<string, Fault>()
   const changes = new Map<string, () => void>()
   const calls: Record<string, number> = {}
+  let [firstAt, lastAt] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   let pageSize = 100
   let serial = 0
   let lastAuthorization = ''
@@ -414,7 +417,10 @@ export async function startIamServer(port = 0): Promise<IamServer> {
       changes.set(action, change)
     },
     calls: () => ({ ...calls }),
+    busyMs: () => Math.max(0, lastAt - firstAt),
     resetCalls: () => {
+      firstAt = Number.POSITIVE_INFINITY
+      lastAt = Number.NEGATIVE_INFINITY
       for (const action of Object.keys(calls)) Reflect.deleteProperty(calls, action)
     },
     authorization: () => lastAuthorization,
@@ -430,6 +436,10 @@ export async function startIamServer(port = 0): Promise<IamServer> {
       const body = Buffer.concat(parts).toString()
       const control = /^\/_test\/(\w+)$/.exec(request.url ?? '')
       if (control === null) {
+        firstAt = Math.min(firstAt, performance.now())
+        response.once('finish', () => {
+          lastAt = performance.now()
+        })
         handle(body, request.headers.authorization, response)
         return
       }

@@ -28,6 +28,8 @@ export type Machine = {
   readonly startResolver: (environment?: Readonly<Record<string, string>>) => Promise<void>
   /** Ends it with a signal and waits for its end. */
   readonly stopResolver: (signal?: NodeJS.Signals) => Promise<void>
+  /** Its process on this host; undefined before the first start. */
+  readonly resolverPid: () => number | undefined
   readonly signalResolver: (signal: NodeJS.Signals) => void
   /** Everything that the resolvers wrote to stderr. */
   readonly resolverLog: () => string
@@ -182,6 +184,7 @@ export async function startMachine(lower = '/'): Promise<Machine> {
     stopResolver: async (signal = 'SIGTERM') => {
       await end(resolver, signal)
     },
+    resolverPid: () => resolver?.pid,
     signalResolver: (signal) => {
       resolver?.kill(signal)
     },
