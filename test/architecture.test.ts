@@ -93,6 +93,8 @@ describe('architecture', () => {
       'sources/instance-tags.ts',
     ])
     for (const { file, text } of clients)
-      expect(text, file).toMatch(/hostCredentials\(\)[\s\S]*\.use\(answerGate\(\w+Service\)\)/)
+      expect(text, file).toMatch(
+        /hostCredentials\(\)[\s\S]*\.use\(answerGate\(\w+Service(?:, sums)?\)\)/,
+      )
   })
 })

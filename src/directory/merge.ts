@@ -63,5 +63,6 @@ export function mergeUnread(
     complete,
     unread,
     keptUserIds: kept.map(({ id }) => id),
+    ...(fetched.pages === undefined ? {} : { pages: fetched.pages }),
   }
 }

@@ -75,6 +75,16 @@ export type UnreadOverrides = {
   readonly unknownIds: readonly string[]
 }
 
+/** One page of a group's members, for the next read to know again. */
+export type GroupPage = {
+  /** Of the answer's bytes. */
+  readonly sum: string
+  /** How many of the group's members are on it. */
+  readonly count: number
+  /** The marker of the next page; absent on the last one. */
+  readonly next?: string
+}
+
 /** Everything that one read of a source gave. */
 export type SourceDirectory = {
   readonly users: readonly SourceUser[]
@@ -86,6 +96,8 @@ export type SourceDirectory = {
   /** Ids of those in `users` whom only an earlier read told of. */
   readonly keptUserIds?: readonly string[]
   readonly unreadOverrides?: UnreadOverrides
+  /** By the name of a group that was read whole: says nothing of who exists. */
+  readonly pages?: Readonly<Record<string, readonly GroupPage[]>>
 }
 
 /** A key as the source stores it; not yet validated. */

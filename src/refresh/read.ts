@@ -302,8 +302,9 @@ async function readSource(
 ): Promise<Made> {
   const { rules, before } = context
   const asked = queriedGroups(rules)
-  const told = await parts.source.fetchDirectory({ groups: asked }, parts.signal)
   const last = job.isServing ? before.saved?.source : undefined
+  const query = { groups: asked, ...(last === undefined ? {} : { before: last }) }
+  const told = await parts.source.fetchDirectory(query, parts.signal)
   const merged = mergeUnread(told, last, new Map(Object.entries(job.groupsReadAt)))
   const source = keepOverrides(merged, last)
   const doubted = doubtOf(last, source, { job, asked })

@@ -65,6 +65,12 @@ const stateSchema = z.object({
       )
       .exactOptional(),
     keptUserIds: z.array(z.string()).exactOptional(),
+    pages: z
+      .record(
+        z.string(),
+        z.array(z.object({ sum: z.string(), count: z.number(), next: z.string().exactOptional() })),
+      )
+      .exactOptional(),
     unreadOverrides: z
       .object({
         reason: z

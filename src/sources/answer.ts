@@ -4,6 +4,7 @@
 import type { Pluggable } from '@smithy/types'
 import { AnswerError } from '../errors.ts'
 import { collectBytes } from '../platform/collect.ts'
+import { keyOf, type AnswerSums } from './answer-sums.ts'
 import { childOf, textOf, type Service } from './answer-shapes.ts'
 import { readXml, type XmlElement } from './xml.ts'
 
@@ -113,9 +114,13 @@ function isResponse(response: unknown): response is Response {
   return typeof response === 'object' && response !== null && 'statusCode' in response
 }
 
-/** Makes the gate for a client of `service`: `client.middlewareStack.use(answerGate(iamService))`. */
+/**
+ * Makes the gate for a client of `service`: `client.middlewareStack.use(answerGate(iamService))`.
+ * @param sums knows answers again that were the whole ones before
+ */
 export function answerGate<Input extends object, Output extends object>(
   service: Service,
+  sums?: Pick<AnswerSums, 'note'>,
 ): Pluggable<Input, Output> {
   return {
     applyToStack: (stack) => {
@@ -135,6 +140,7 @@ export function answerGate<Input extends object, Output extends object>(
             body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'),
           }
           const action = (context.commandName ?? 'Unknown').replace(/Command$/, '')
+          if (answer.status === 200) sums?.note(keyOf(action, args.input), answer.body)
           const flaw = flawOf(answer, service, {
             action,
             input: Object.fromEntries<unknown>(Object.entries(args.input)),

@@ -2,6 +2,7 @@
 import { IAMClient } from '@aws-sdk/client-iam'
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { answerGate } from './answer.ts'
+import type { AnswerSums } from './answer-sums.ts'
 import { iamService, stsService } from './answer-shapes.ts'
 import { hostCredentials } from './host-credentials.ts'
 
@@ -22,6 +23,7 @@ const anyRegion = 'us-east-1'
 export function createIamClient(
   options: IamClientOptions,
   onRequest: (operation: string) => void,
+  sums?: AnswerSums,
 ): IAMClient {
   const region = options.region ?? process.env['AWS_REGION'] ?? anyRegion
   const credentials =
@@ -49,7 +51,7 @@ export function createIamClient(
     },
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
   })
-  client.middlewareStack.use(answerGate(iamService))
+  client.middlewareStack.use(answerGate(iamService, sums))
   client.middlewareStack.add(
     (next, context) => (args) => {
       onRequest((context.commandName ?? 'Unknown').replace(/Command$/, ''))

@@ -1,20 +1,14 @@
 // The source `iam`: GetGroup for each configured group, every page; keys when somebody knocks.
-import {
-  GetGroupCommand,
-  ListUsersCommand,
-  type Group,
-  type IAMClient,
-  type User,
-} from '@aws-sdk/client-iam'
+import { ListUsersCommand, type IAMClient } from '@aws-sdk/client-iam'
 import type {
   Overrides,
   SourceDirectory,
-  SourceGroup,
   SourceUser,
   UnreadGroup,
   UnreadOverrides,
 } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
+import { createAnswerSums, type AnswerSums } from './answer-sums.ts'
 import { createIamClient, type IamClientOptions } from './iam-client.ts'
 import {
   identify,
@@ -23,10 +17,11 @@ import {
   readTags,
   type KeyBodies,
 } from './iam-credentials.ts'
-import { isNoSuchEntity, otherName, toSourceError, unknownGroup } from './iam-errors.ts'
+import { otherName, toSourceError } from './iam-errors.ts'
+import { createGroupReader, decodeUser, mostPages, type GroupRead } from './iam-groups.ts'
 import { pagesOf } from './pages.ts'
 import { isOfOne, unreadGroup } from './unread.ts'
-import type { Source } from './source.ts'
+import type { DirectoryQuery, Source } from './source.ts'
 
 export type IamSourceOptions = IamClientOptions & {
   /** Read keys from tags when somebody knocks: one ListUserTags more. */
@@ -41,30 +36,6 @@ export type IamSourceOptions = IamClientOptions & {
 /** How many requests of one read are in flight: IAM throttles bursts. */
 const concurrency = 5
 
-/** IAM gives an account 5,000 users; pages may hold fewer than the 1,000 that are asked for. */
-const mostPages = 1_000
-
-/** The gate saw to it that id, name and ARN are there. */
-function decodeUser(user: User): SourceUser {
-  return {
-    id: user.UserId ?? '',
-    name: user.UserName ?? '',
-    arn: user.Arn ?? '',
-    createdAt: user.CreateDate?.getTime() ?? 0,
-  }
-}
-
-/** @param name as configured: IAM may spell it in another case, which is the same name to it */
-function decodeGroup(name: string, group: Group, members: readonly SourceUser[]): SourceGroup {
-  return {
-    id: group.GroupId ?? '',
-    name,
-    arn: group.Arn ?? '',
-    createdAt: group.CreateDate?.getTime() ?? 0,
-    memberIds: members.map((user) => user.id),
-  }
-}
-
 async function mapLimited<T, R>(
   items: readonly T[],
   run: (item: T) => Promise<R>,
@@ -78,42 +49,7 @@ async function mapLimited<T, R>(
   return results
 }
 
-/** What one of the asked groups gave; for "*", every user. */
-type Read = {
-  readonly users: readonly SourceUser[]
-  readonly group?: SourceGroup
-}
-
-async function readGroup(client: IAMClient, name: string, signal: AbortSignal): Promise<Read> {
-  try {
-    let group: Group | undefined
-    const users: SourceUser[] = []
-    const pages = pagesOf({ action: 'iam:GetGroup', most: mostPages }, (more) =>
-      client.send(new GetGroupCommand({ GroupName: name, MaxItems: 1000, ...more }), {
-        abortSignal: signal,
-      }),
-    )
-    for await (const page of pages) {
-      if (group !== undefined && group.GroupId !== page.Group?.GroupId)
-        throw new SourceError(
-          'source_malformed',
-          `reading group ${name}: it was replaced by another of that name while it was read`,
-          { hint: 'the next refresh reads it again' },
-        )
-      group = page.Group
-      users.push(...(page.Users ?? []).map(decodeUser))
-    }
-    return { users, ...(group === undefined ? {} : { group: decodeGroup(name, group, users) }) }
-  } catch (error) {
-    if (isNoSuchEntity(error)) throw unknownGroup(name, error)
-    throw toSourceError(error, `reading group ${name}`, {
-      action: 'iam:GetGroup',
-      resource: `group ${name}`,
-    })
-  }
-}
-
-async function readEveryone(client: IAMClient, signal: AbortSignal): Promise<Read> {
+async function readEveryone(client: IAMClient, signal: AbortSignal): Promise<GroupRead> {
   try {
     const users: SourceUser[] = []
     const pages = pagesOf({ action: 'iam:ListUsers', most: mostPages }, (more) =>
@@ -129,17 +65,20 @@ async function readEveryone(client: IAMClient, signal: AbortSignal): Promise<Rea
   }
 }
 
+type Connection = { readonly client: IAMClient; readonly sums: AnswerSums }
+
 /** Groups are believed one by one; what no group can answer fails the read. */
 async function readGroups(
-  client: IAMClient,
-  names: readonly string[],
+  { client, sums }: Connection,
+  { groups: names, before }: DirectoryQuery,
   signal: AbortSignal,
 ): Promise<SourceDirectory> {
+  const readGroup = createGroupReader(client, sums, before)
   const unread: UnreadGroup[] = []
   const errors: SourceError[] = []
-  const read = await mapLimited(names, async (name): Promise<Read | undefined> => {
+  const read = await mapLimited(names, async (name): Promise<GroupRead | undefined> => {
     try {
-      return await (name === '*' ? readEveryone(client, signal) : readGroup(client, name, signal))
+      return await (name === '*' ? readEveryone(client, signal) : readGroup(name, signal))
     } catch (error) {
       if (signal.aborted || !(error instanceof SourceError) || !isOfOne(error)) throw error
       errors.push(error)
@@ -156,6 +95,11 @@ async function readGroups(
     complete: names.includes('*') && !unread.some(({ name }) => name === '*'),
     groups: told.flatMap(({ group }) => group ?? []),
     users: [...new Map(found.map((user) => [user.id, user])).values()],
+    pages: Object.fromEntries(
+      told.flatMap(({ group, pages }) =>
+        group === undefined || pages === undefined ? [] : [[group.name, pages] as const],
+      ),
+    ),
     ...(unread.length === 0 ? {} : { unread }),
   }
 }
@@ -184,11 +128,12 @@ function unreadOverrides(
  * tags, the groups are read again, and tags count only where the name still has the same UserId.
  */
 async function readOverrides(
-  client: IAMClient,
-  groups: readonly string[],
+  connection: Connection,
+  query: DirectoryQuery,
   signal: AbortSignal,
 ): Promise<SourceDirectory> {
-  const directory = await readGroups(client, groups, signal)
+  const { client } = connection
+  const directory = await readGroups(connection, query, signal)
   const errors = new Map<string, SourceError>()
   const read = await mapLimited(directory.users, async (user): Promise<Overrides | undefined> => {
     try {
@@ -199,7 +144,7 @@ async function readOverrides(
       return undefined
     }
   })
-  const again = await readGroups(client, groups, signal)
+  const again = await readGroups(connection, { ...query, before: directory }, signal)
   const names = new Map(again.users.map(({ id, name }) => [id, name]))
   const users = directory.users.map((user, index): SourceUser => {
     const overrides = read[index]
@@ -214,9 +159,11 @@ async function readOverrides(
 /** Makes the IAM source. Reads nothing yet. */
 export function createIamSource(options: IamSourceOptions): Source {
   const calls: Record<string, number> = {}
-  const client = createIamClient(options, (operation) => {
+  const sums = createAnswerSums()
+  const count = (operation: string): void => {
     calls[operation] = (calls[operation] ?? 0) + 1
-  })
+  }
+  const client = createIamClient(options, count, sums)
   return {
     kind: 'iam',
     calls: () => ({ ...calls }),
@@ -224,8 +171,8 @@ export function createIamSource(options: IamSourceOptions): Source {
       client.destroy()
       return Promise.resolve()
     },
-    fetchDirectory: ({ groups }, signal) =>
-      (options.userTags ? readOverrides : readGroups)(client, groups, signal),
+    fetchDirectory: (query, signal) =>
+      (options.userTags ? readOverrides : readGroups)({ client, sums }, query, signal),
     identify: (user, signal) => identify(client, user, signal),
     fetchCredentials: (user, signal) =>
       readCredentials(client, user, {

@@ -9,7 +9,11 @@ import type {
 export type SourceKind = 'iam' | 'file'
 
 /** Which groups to read; "*" in `groups` means every user. */
-export type DirectoryQuery = { readonly groups: readonly string[] }
+export type DirectoryQuery = {
+  readonly groups: readonly string[]
+  /** What the last read that was believed told; a source may take over what did not change. */
+  readonly before?: SourceDirectory
+}
 
 export type Source = {
   readonly kind: SourceKind

@@ -92,8 +92,9 @@ export async function measureResident(
 ): Promise<Resident> {
   tell(`measuring ${changes} changes of ${users} users`)
   return withHost(users, async (host) => {
-    await host.machine.startResolver()
+    const started = host.machine.startResolver()
     const peak = watchPeak(pidOf(host.machine))
+    await started
     const { early, late, cpu } = await manyChanges(host)
     const pss = peak()
     const [own = 0, all = 0] = cpu

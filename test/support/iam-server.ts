@@ -2,7 +2,7 @@
 // speaks to it. Runs inside of a test or as a program:
 //   node test/support/iam-server.ts --port 4566        (prints its URL as one JSON line)
 // where POST /_test/NAME with a JSON array calls the method NAME of IamServer.
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
 import * as z from 'zod'
 
@@ -341,7 +341,7 @@ export async function startIamServer(port = 0): Promise<IamServer> {
       const [status, type, body] = spoil(
         foreign(kind),
         `<${action}Response xmlns="${namespaces[action] ?? defaultNamespace}"><${action}Result>${result}` +
-          `</${action}Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></${action}Response>`,
+          `</${action}Result><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></${action}Response>`,
       )
       answer(response, status, body, type)
     } catch (error) {
