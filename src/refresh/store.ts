@@ -17,8 +17,10 @@ export type Current = {
 export type Store = {
   /** Undefined before the first read or the state of the last run. */
   readonly current: () => Current | undefined
-  /** The one before, for some seconds: for lists that are under way. */
+  /** The one before, for some seconds, where a list of it is under way. */
   readonly previous: () => Current | undefined
+  /** A page of the current one was given, and further ones may be asked for. */
+  readonly listed: () => void
   readonly replace: (next: Omit<Current, 'generation'>) => void
   /** Takes over what another store of this process held, with its generation. */
   readonly inherit: (current: Current) => void
@@ -29,12 +31,23 @@ export type Store = {
 const previousMs = 10_000
 
 /** @param firstGeneration larger than any of an earlier run: lists that span a restart end there. */
-export function createStore(firstGeneration: number, clock: Pick<Clock, 'after'>): Store {
+export function createStore(
+  firstGeneration: number,
+  clock: Pick<Clock, 'after' | 'monotonic'>,
+): Store {
   let cell: Current | undefined
   let previous: Current | undefined
+  let listedAt = Number.NEGATIVE_INFINITY
   let generation = firstGeneration
   const keepForLists = (before: Current): void => {
     previous?.directory.release()
+    previous = undefined
+    const isListed = clock.monotonic() - listedAt < previousMs
+    listedAt = Number.NEGATIVE_INFINITY
+    if (!isListed) {
+      before.directory.release()
+      return
+    }
     previous = before
     clock.after(previousMs, () => {
       if (previous !== before) return
@@ -45,6 +58,9 @@ export function createStore(firstGeneration: number, clock: Pick<Clock, 'after'>
   return {
     current: () => cell,
     previous: () => previous,
+    listed: () => {
+      listedAt = clock.monotonic()
+    },
     replace: (next) => {
       if (cell !== undefined) keepForLists(cell)
       cell = { ...next, generation: generation++ }

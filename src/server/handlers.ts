@@ -97,10 +97,11 @@ export function createHandler(deps: HandlerDeps): Handler {
     )
     if (wanted === undefined) return unavailable(code, 'that directory was replaced')
     const { directory } = wanted
-    const common = (count: number, total: number) => ({
-      generation: BigInt(wanted.generation),
-      next: offset + count < total ? offset + count : 0,
-    })
+    const common = (count: number, total: number) => {
+      const next = offset + count < total ? offset + count : 0
+      if (next !== 0 && wanted === store.current()) store.listed()
+      return { generation: BigInt(wanted.generation), next }
+    }
     if (code === op.PASSWD_LIST) {
       const entries = page(
         (at) => directory.account(at)?.passwd,
