@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run bench [-- --check] [-- --quick]: with --check, a missed ratio is a failure.
+# npm run bench [-- OPTIONS]: npm run bench -- --help lists them.
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh bench

@@ -1,10 +1,8 @@
 // How the resolver carries a directory: start, memory, publishing, and answers meanwhile.
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { statusDocument } from '../../src/control/documents.ts'
 import { startIamServer } from '../support/iam-server.ts'
-import { startMachine, type Machine } from '../support/machine.ts'
+import { startMachine } from '../support/machine.ts'
 import { fromGetent, groupNames, groupsOf, toKeys } from './directory.ts'
 import { published } from './lookups.ts'
 import { installTool, measure } from './measure.ts'
@@ -16,6 +14,8 @@ export type Growth = {
   readonly publishMs: number
   readonly idleP99Us: number
   readonly publishingP99Us: number
+  /** From the begin of a refresh to the new directory.db in place. */
+  readonly readingP99Us: number
 }
 
 const rate = 1_000
@@ -43,17 +43,6 @@ function p99(windows: readonly (readonly Sample[])[]): number {
   return Math.round(percentile(each, 0.5))
 }
 
-/** Milliseconds from the start of the resolver to the first right answer of a process. */
-async function firstAnswer(machine: Machine): Promise<number> {
-  const before = process.hrtime.bigint()
-  const [{ stdout }] = await Promise.all([
-    machine.runAsync('nss-bench wait --service iamlogin --name user1'),
-    machine.startResolver(),
-  ])
-  const at = BigInt(/"at_ns":(\d+)/.exec(stdout)?.[1] ?? '0')
-  return Math.round(Number(at - before) / 1_000_000)
-}
-
 /** Measures one size of directory, read from an IAM server on loopback. */
 export async function measureGrowth(
   users: number,
@@ -72,22 +61,17 @@ export async function measureGrowth(
       '/etc/iamlogin/iamlogin.toml',
       `[source]\nendpoint = "${iam.url}"\nrefresh = "1h"\n[access]\ngroups = ${JSON.stringify(groupNames)}\n[audit]\njournal = false\n`,
     )
-    const cold = await firstAnswer(machine)
-    await published(machine)
-    await machine.stopResolver()
-    rmSync(join(machine.root, 'var/lib/iamlogin/directory.db'))
-    const warm = await firstAnswer(machine)
+    await machine.startResolver()
     await published(machine)
     const status = async () => statusDocument.parse(await machine.control('/status'))
     const settled = async () => {
       for (;;) {
-        const { snapshot, directory, rssBytes } = await status()
-        if (snapshot?.generation === directory.generation) return { snapshot, rssBytes }
+        const { snapshot, directory } = await status()
+        if (snapshot?.generation === directory.generation) return snapshot
         // Asking without a pause would be a load of its own.
         await setTimeout(20)
       }
     }
-    const rssMiB = Math.round((await settled()).rssBytes / 1_048_576)
 
     const paced = (duration: number) =>
       machine.runAsync(
@@ -104,7 +88,7 @@ export async function measureGrowth(
       const load = paced(users > 10_000 ? 20_000 : 6_000)
       const begun = Date.now()
       await machine.control('/refresh', 'POST')
-      const { snapshot } = await settled()
+      const snapshot = await settled()
       took.push(snapshot.tookMs)
       const samples = toSamples((await load).stdout)
       const within = (from: number) =>
@@ -131,24 +115,21 @@ export async function measureGrowth(
     const enumeration = await measure(machine, 'enumerate --service iamlogin --op passwd --runs 5')
     const op = 'enumerate passwd'
     rows.push({ contender: 'iamlogin', op, users, processes: 1, ...enumeration })
-    const afterMiB = Math.round((await status()).rssBytes / 1_048_576)
     const publishMs = percentile(took, 0.5)
     const [idleP99Us, publishingP99Us] = [p99(idle), p99(publishing)]
+    const readingP99Us = p99(refreshing)
     const fact = (what: string, value: number): Fact => ({ fact: `${users} users: ${what}`, value })
     return {
       rows,
       publishMs,
       idleP99Us,
       publishingP99Us,
+      readingP99Us,
       facts: [
-        fact('start to the first right answer, no state, ms', cold),
-        fact('the same with state and no directory.db, ms', warm),
-        fact('resolver RSS, MiB', rssMiB),
-        fact(`the same after ${publishes} changes, MiB`, afterMiB),
         fact('publishing directory.db, ms', publishMs),
         fact('socket answer p99, idle, us', idleP99Us),
         fact('socket answer p99, publishing, us', publishingP99Us),
-        fact('socket answer p99, reading IAM and publishing, us', p99(refreshing)),
+        fact('socket answer p99, reading IAM and publishing, us', readingP99Us),
         fact('answers timed while publishing', publishing.flat().length),
       ],
     }

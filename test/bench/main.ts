@@ -2,15 +2,48 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { chart } from './chart.ts'
 import { compareCommands } from './commands.ts'
-import { measureGrowth } from './growth.ts'
+import { measureGrowth, type Growth } from './growth.ts'
 import { compareLookups } from './lookups.ts'
-import { reportText, toTarget, type Row, type Target } from './report.ts'
+import { reportText, type Fact, type Row, type Target } from './report.ts'
+import {
+  fewBars,
+  manyBars,
+  measureEndurance,
+  measureResident,
+  measureStart,
+  type Resident,
+} from './resident.ts'
 import { benchRoot } from './root.ts'
+import { commandTargets, growthTargets, lookupTargets } from './targets.ts'
+
+const help = `Usage: npm run bench -- [options]
+
+  --quick            smaller directories, shorter runs; bench.json and the chart stay as they are
+  --only=TEXT        parts whose name has TEXT alone: commands, lookups, growth, resident, start
+  --endurance[=MIN]  one change a second for MIN minutes (40), and nothing else
+  --check            a ratio that is missed is a failure
+`
+const endurance = process.argv.find((each) => each.startsWith('--endurance'))
+const { quick, check, only, ...asked } = parseArgs({
+  args: process.argv.slice(2).filter((each) => each !== endurance),
+  options: {
+    quick: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+}).values
+if (asked.help) {
+  process.stdout.write(help)
+  process.exit(0)
+}
+const minutes = endurance === undefined ? undefined : Number(endurance.split('=')[1] ?? 40)
+if (minutes !== undefined && !(minutes >= 2)) throw new Error('--endurance=MIN: 2 minutes or more')
 
 const project = resolve(import.meta.dirname, '../..')
-const quick = process.argv.includes('--quick')
 const ms = quick ? 50 : 500
 const many = quick ? 5_000 : 50_000
 const few = quick ? 500 : 5_000
@@ -18,97 +51,27 @@ const tell = (text: string): void => {
   process.stderr.write(`bench: ${text}\n`)
 }
 
-const root = benchRoot(join(project, 'build/bench-root'), tell)
-const commands = await compareCommands(quick ? 20 : 300)
-const lookups = await compareLookups({ root, users: few, ms, tell })
-const small = await measureGrowth(few, ms, tell)
-const large = await measureGrowth(many, ms, tell)
-const rows: readonly Row[] = [...lookups, ...small.rows, ...large.rows, ...commands]
+/** What the parts found. */
+const rows: Row[] = []
+const facts: Fact[] = []
+const targets: Target[] = []
+let lookups: readonly Row[] = []
+const growths: { readonly users: number; readonly growth: Growth }[] = []
 
-const find = (from: readonly Row[], contender: string, op: string, processes = 1) =>
-  from.find((row) => row.contender === contender && row.op === op && row.processes === processes)
-const ratio = (
-  text: string,
-  value: number | undefined,
-  base: number | undefined,
-  limit: number,
-): readonly Target[] =>
-  value === undefined || base === undefined ? [] : [toTarget(text, value, base, limit)]
-const against = (
-  text: string,
-  [ours, op]: readonly [string, string],
-  [peer, peerOp]: readonly [string, string],
-  limit: number,
-): readonly Target[] =>
-  ratio(text, find(lookups, ours, op)?.callUs, find(lookups, peer, peerOp)?.callUs, limit)
+function takeResident(found: Resident): void {
+  facts.push(...found.facts)
+  targets.push(...found.targets)
+}
 
-const cached = 'SSSD, memory cache'
-const uncached = 'SSSD, no memory cache'
-const targets: readonly Target[] = [
-  ...['getpwnam', 'getpwuid'].flatMap((op) => [
-    ...against(`${op}: hit / SSSD memory cache`, ['iamlogin', op], [cached, op], 1 / 3),
-    ...against(`${op}: hit / nslcd`, ['iamlogin', op], ['nslcd', op], 1 / 100),
-    ...against(`${op}: socket / SSSD uncached`, ['iamlogin, socket', op], [uncached, op], 1),
-  ]),
-  ...against(
-    'a miss that asks / SSSD uncached',
-    ['iamlogin, miss that asks', 'getpwuid'],
-    [uncached, 'getpwuid'],
-    1,
-  ),
-  ...against('initgroups / SSSD', ['iamlogin', 'initgroups'], [cached, 'initgroups'], 1 / 2),
-  ...ratio(
-    'p99 of 64 processes / p50 of one',
-    find(lookups, 'iamlogin', 'getpwnam', 64)?.p99Us,
-    find(lookups, 'iamlogin', 'getpwnam')?.p50Us,
-    3,
-  ),
-  ...['getpwnam', 'getpwuid'].flatMap((op) =>
-    ratio(
-      `${op}: ${many} users / ${few}`,
-      find(large.rows, 'iamlogin', op)?.callUs,
-      find(small.rows, 'iamlogin', op)?.callUs,
-      1.3,
-    ),
-  ),
-  ...ratio(`publishing ${many} users / 1 s`, large.publishMs, 1_000, 1),
-  ...ratio(
-    `socket p99: publishing ${many} users / idle`,
-    large.publishingP99Us,
-    large.idleP99Us,
-    5,
-  ),
-  ...against(
-    'socket lookup / bare ping-pong',
-    ['iamlogin, socket', 'getpwnam'],
-    ['bare ping-pong, Node', 'ping'],
-    2,
-  ),
-  ...ratio('key command / aws --version', commands[0]?.p50Us, commands[1]?.p50Us, 1 / 50),
-]
-// Milliseconds that the module adds to a login, against the 5 that it may.
-const [, , pamUnix, pamBoth] = commands
-const pamTargets = ratio(
-  'PAM: what pam_iamlogin adds / 5 ms',
-  pamBoth === undefined || pamUnix === undefined ? undefined : pamBoth.p50Us - pamUnix.p50Us,
-  5_000,
-  1,
-)
-const all = [...targets, ...pamTargets]
-const facts = [
-  {
-    fact: 'machine',
-    value: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}`,
-  },
-  ...small.facts,
-  ...large.facts,
-]
-process.stdout.write(`${reportText(rows, all, facts)}\n`)
-if (!quick) {
-  writeFileSync(
-    join(project, 'bench.json'),
-    `${JSON.stringify({ facts, rows, targets: all }, null, 2)}\n`,
-  )
+function takeGrowth(users: number, growth: Growth): void {
+  growths.push({ users, growth })
+  rows.push(...growth.rows)
+  facts.push(...growth.facts)
+  const [small, large] = growths
+  if (small !== undefined && large !== undefined) targets.push(...growthTargets(small, large))
+}
+
+function writeChart(): void {
   const bars = lookups
     .filter(({ op, processes }) => op === 'getpwnam' && processes === 1)
     .filter(({ contender }) => !contender.includes('reserved'))
@@ -123,4 +86,46 @@ if (!quick) {
     chart(`getpwnam, ${few} users and 300 groups: time of one lookup`, bars),
   )
 }
-if (process.argv.includes('--check') && all.some((target) => !target.met)) process.exitCode = 1
+
+const parts: Readonly<Record<string, () => Promise<void>>> = {
+  start: async () => {
+    takeResident(await measureStart(few, tell))
+  },
+  'resident few': async () => {
+    takeResident(await measureResident(few, fewBars, tell))
+  },
+  'resident many': async () => {
+    takeResident(await measureResident(many, quick ? fewBars : manyBars, tell))
+  },
+  commands: async () => {
+    const found = await compareCommands(quick ? 20 : 300)
+    rows.push(...found)
+    targets.push(...commandTargets(found))
+  },
+  lookups: async () => {
+    const root = benchRoot(join(project, 'build/bench-root'), tell)
+    lookups = await compareLookups({ root, users: few, ms, tell })
+    rows.push(...lookups)
+    targets.push(...lookupTargets(lookups))
+  },
+  'growth few': async () => {
+    takeGrowth(few, await measureGrowth(few, ms, tell))
+  },
+  'growth many': async () => {
+    takeGrowth(many, await measureGrowth(many, ms, tell))
+  },
+}
+
+const model = cpus()[0]?.model ?? 'unknown'
+facts.push({ fact: 'machine', value: `${cpus().length} x ${model}, Linux ${release()}` })
+if (minutes !== undefined) takeResident(await measureEndurance(minutes, tell))
+else
+  for (const [name, run] of Object.entries(parts))
+    if (only === undefined || name.includes(only)) await run()
+process.stdout.write(`${reportText(rows, targets, facts)}\n`)
+if (!quick && only === undefined && minutes === undefined) {
+  const text = JSON.stringify({ facts, rows, targets }, null, 2)
+  writeFileSync(join(project, 'bench.json'), `${text}\n`)
+  writeChart()
+}
+if (check && targets.some((target) => !target.met)) process.exitCode = 1
