@@ -7,7 +7,7 @@ import { ConfigError } from '../errors.ts'
 import type { Config } from './config.ts'
 import { configFiles, configFolder, type ConfigFiles } from './files.ts'
 import { configDefaults, configSchema, type RawConfig } from './schema.ts'
-import { lineOf, type TomlPath } from './toml-lines.ts'
+import { createLineOf, type LineOf, type TomlPath } from './toml-lines.ts'
 
 /** Where a value comes from: a file and its line, or the default. */
 export type Origin = { readonly file: string; readonly line: number } | 'default'
@@ -34,7 +34,7 @@ export function originText(origin: Origin): string {
 }
 
 type Table = { readonly [key: string]: unknown }
-type ConfigFile = { readonly name: string; readonly text: string; readonly table: Table }
+type ConfigFile = { readonly name: string; readonly table: Table; readonly lineOf: LineOf }
 
 function isTable(value: unknown): value is Table {
   return (
@@ -69,7 +69,7 @@ function readConfigFile(name: string): ConfigFile {
     })
   }
   try {
-    return { name, text, table: parse(text) }
+    return { name, table: parse(text), lineOf: createLineOf(text) }
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     const [reason = 'no TOML'] = error.message.split('\n')
@@ -117,7 +117,7 @@ function originOf(files: readonly ConfigFile[], path: TomlPath): Origin {
   for (let length = path.length; length > 0; length--) {
     const part = path.slice(0, length)
     const file = files.findLast(({ table }) => valueAt(table, part) !== undefined)
-    if (file !== undefined) return { file: file.name, line: lineOf(file.text, part) ?? 1 }
+    if (file !== undefined) return { file: file.name, line: file.lineOf(part) ?? 1 }
   }
   return 'default'
 }

@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { parse, TomlError } from 'smol-toml'
 import * as z from 'zod'
-import { lineOf } from '../config/toml-lines.ts'
+import { createLineOf, type LineOf } from '../config/toml-lines.ts'
 import type { SourceDirectory, SourceUser } from '../directory/types.ts'
 import { SourceError } from '../errors.ts'
 import type { Source } from './source.ts'
@@ -80,7 +80,7 @@ async function readText(path: string, signal: AbortSignal): Promise<string> {
 /** Two of one id would be one person, or one group, with one uid; of two by one name, one would be lost. */
 function repetitions(
   path: string,
-  text: string,
+  lineOf: LineOf,
   {
     kind,
     tables,
@@ -96,13 +96,11 @@ function repetitions(
     for (const mark of marks) seen.add(mark)
     return again === undefined
       ? []
-      : [
-          `${path}:${lineOf(text, [kind, index, 'name']) ?? 1}: ${kind}: a second one with the ${again}`,
-        ]
+      : [`${path}:${lineOf([kind, index, 'name']) ?? 1}: ${kind}: a second one with the ${again}`]
   })
 }
 
-function decode(path: string, text: string): FileDocument {
+function decode(path: string, text: string, lineOf: LineOf): FileDocument {
   let table: unknown
   try {
     table = parse(text)
@@ -117,8 +115,8 @@ function decode(path: string, text: string): FileDocument {
   const parsed = documentSchema.safeParse(table)
   if (parsed.success) {
     const repeated = [
-      ...repetitions(path, text, { kind: 'user', tables: parsed.data.user }),
-      ...repetitions(path, text, { kind: 'group', tables: parsed.data.group }),
+      ...repetitions(path, lineOf, { kind: 'user', tables: parsed.data.user }),
+      ...repetitions(path, lineOf, { kind: 'group', tables: parsed.data.group }),
     ]
     if (repeated.length === 0) return parsed.data
     throw malformed(repeated.join('\n'), 'give each its own name and id')
@@ -127,7 +125,7 @@ function decode(path: string, text: string): FileDocument {
     const at = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
     const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...at, key]) : [at]
     const said = issue.code === 'unrecognized_keys' ? 'unknown key' : `allowed: ${issue.message}`
-    return paths.map((each) => `${path}:${lineOf(text, each) ?? 1}: ${each.join('.')}: ${said}`)
+    return paths.map((each) => `${path}:${lineOf(each) ?? 1}: ${each.join('.')}: ${said}`)
   })
   throw malformed(found.join('\n'), 'fix the lines above')
 }
@@ -159,16 +157,16 @@ function unknownGroup(path: string, wanted: string): SourceError {
 
 function select(
   path: string,
-  text: string,
+  lineOf: LineOf,
   file: FileDocument,
   groups: readonly string[],
 ): SourceDirectory {
   const users = new Map(file.user.map((user) => [user.name, toUser(user)]))
   for (const [index, group] of file.group.entries())
-    for (const member of group.members)
+    for (const [place, member] of group.members.entries())
       if (!users.has(member))
         throw malformed(
-          `${path}:${lineOf(text, ['group', index, 'members']) ?? 1}: group.${group.name}: unknown member "${member}"`,
+          `${path}:${lineOf(['group', index, 'members', place]) ?? 1}: group.${group.name}: unknown member "${member}"`,
           `add a [[user]] named "${member}" or remove it from the group`,
         )
   const complete = groups.includes('*')
@@ -204,18 +202,19 @@ export function createFileSource(options: { readonly path: string }): Source {
   let reads = 0
   const read = async (
     signal: AbortSignal,
-  ): Promise<{ readonly text: string; readonly file: FileDocument }> => {
+  ): Promise<{ readonly lineOf: LineOf; readonly file: FileDocument }> => {
     reads++
     const text = await readText(path, signal)
-    return { text, file: decode(path, text) }
+    const lineOf = createLineOf(text)
+    return { lineOf, file: decode(path, text, lineOf) }
   }
   return {
     kind: 'file',
     calls: () => ({ ReadFile: reads }),
     close: () => Promise.resolve(),
     fetchDirectory: async ({ groups }, signal) => {
-      const { text, file } = await read(signal)
-      return select(path, text, file, groups)
+      const { lineOf, file } = await read(signal)
+      return select(path, lineOf, file, groups)
     },
     // Keys are found by the id.
     identify: () => Promise.resolve('same'),

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
-import { lineOf } from '../../src/config/toml-lines.ts'
+import { createLineOf } from '../../src/config/toml-lines.ts'
 import { ConfigError } from '../../src/errors.ts'
 
 let folder = ''
@@ -168,14 +168,25 @@ describe('lineOf', () => {
     [['e', 1, 'f'], 9],
     [['e', 1, 'missing'], 8],
     [['h', 'i', 'j', 'k'], 13],
+    [['a', 'b', 0], 3],
     [['nowhere'], undefined],
   ])('finds %j on line %s', (path, line) => {
-    expect(lineOf(text, path)).toBe(line)
+    expect(createLineOf(text)(path)).toBe(line)
+  })
+
+  it.each(['"""', "'''", '[x]', 'a = [', '}', '\\'])('looks over %s in a comment', (comment) => {
+    const lineOf = createLineOf(`# ${comment}\na = 1 # ${comment}\n[b]\n# ${comment}\nc = 2\n`)
+    expect([['a'], ['b', 'c']].map(lineOf)).toEqual([2, 5])
+  })
+
+  it('says the line of a mistake after a comment with quotes', () => {
+    const { message } = errorOf('# like """ in TOML\n[access]\ngroups = ["a"]\ngruops = 1\n')
+    expect(message).toContain(':4: access.gruops: unknown key')
   })
 
   it('never throws', () => {
     fc.assert(
-      fc.property(fc.string(), fc.array(fc.string()), (any, path) => void lineOf(any, path)),
+      fc.property(fc.string(), fc.array(fc.string()), (any, path) => void createLineOf(any)(path)),
     )
   })
 })
