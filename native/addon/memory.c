@@ -15,5 +15,5 @@ int memory_file(void)
 
 void return_large_memory(void)
 {
-        (void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+        (void) mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "place.h"
+#include "path.h"
 
 static void add(struct journal_entry *entry, const char *field, const char *value, size_t length)
 {
@@ -50,6 +50,16 @@ void journal_add_view(struct journal_entry *entry, const char *field, const stru
         add(entry, field, value->data, value->length);
 }
 
+void journal_begin(struct journal_entry *entry, const struct journal_head *head)
+{
+        journal_add(entry, "MESSAGE", head->message);
+        journal_add(entry, "PRIORITY", head->is_refusal ? "4" : "6");
+        journal_add(entry, "SYSLOG_IDENTIFIER", "iamlogin");
+        journal_add(entry, "IAMLOGIN_UNREPORTED", "1");
+        journal_add(entry, "IAMLOGIN_ACTION", head->action);
+        journal_add(entry, "IAMLOGIN_USER", head->user);
+}
+
 void journal_add_key(struct journal_entry *entry, const struct fingerprint *key)
 {
         char serial[21];
@@ -79,7 +89,7 @@ static int send_entry(const struct journal_entry *entry, bool is_last)
         CLEANUP_CLOSE int fd = -1;
 
         int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s",
-                              place_of("/run/systemd/journal/socket", "IAMLOGIN_JOURNAL_SOCKET"));
+                              path_of("/run/systemd/journal/socket", "IAMLOGIN_JOURNAL_SOCKET"));
         if (length < 0 || (size_t) length >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

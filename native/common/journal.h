@@ -19,6 +19,16 @@ struct journal_entry {
                 {0}, 0, false                                                                                \
         }
 
+/* What every audit event begins with that no resolver took. `user` is the Linux name that it is about. */
+struct journal_head {
+        const char *message; /* for people */
+        const char *action;  /* as in src/audit/event.ts */
+        const char *user;
+        bool is_refusal;
+};
+
+void journal_begin(struct journal_entry *entry, const struct journal_head *head);
+
 /* Adds FIELD=value; an empty value adds nothing, control characters in it become spaces. */
 void journal_add(struct journal_entry *entry, const char *field, const char *value);
 void journal_add_view(struct journal_entry *entry, const char *field, const struct view *value);

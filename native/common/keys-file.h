@@ -27,7 +27,7 @@
  * older than keys.max_age; it counts from when the file was written (keys_file_now). A person's record
  * without keys says that none was valid, or no MFA device was there though access.require_mfa wants one,
  * when that was read last: PAM refuses. Whether the person still exists here is directory.db's to say.
- * Without the file PAM refuses everybody (native/pam/shut.h).
+ * Without the file PAM refuses everybody (native/pam/offline.h).
  *
  * What a reader does, whatever the file holds: it takes the header once, passes by at most
  * KEYS_RECORDS_MAX heads of records, and copies one record of at most KEYS_RECORD_MAX before it checks

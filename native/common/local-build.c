@@ -11,7 +11,7 @@
 #include "cancel.h"
 #include "clock.h"
 #include "local-lines.h"
-#include "place.h"
+#include "path.h"
 #include "shell-lines.h"
 #include "text-file.h"
 #include "valid.h"
@@ -54,17 +54,17 @@ static void free_sources(struct sources *const *sources)
 
 static const char *passwd_path(void)
 {
-        return place_of("/etc/passwd", "IAMLOGIN_PASSWD_FILE");
+        return path_of("/etc/passwd", "IAMLOGIN_PASSWD_FILE");
 }
 
 static const char *group_path(void)
 {
-        return place_of("/etc/group", "IAMLOGIN_GROUP_FILE");
+        return path_of("/etc/group", "IAMLOGIN_GROUP_FILE");
 }
 
 static const char *shells_path(void)
 {
-        return place_of("/etc/shells", "IAMLOGIN_SHELLS_FILE");
+        return path_of("/etc/shells", "IAMLOGIN_SHELLS_FILE");
 }
 
 static struct seen see(int folder, const char *path, int flags)

@@ -10,7 +10,7 @@
 #include "answer.h"
 #include "backoff.h"
 #include "clock.h"
-#include "kept.h"
+#include "reply-cache.h"
 #include "misses.h"
 #include "protocol.h"
 #include "record.h"
@@ -61,7 +61,7 @@ static int ask(const struct question *question, struct snapshot *snapshot, struc
                         return -ENOENT;
                 snapshot_release(snapshot);
         }
-        if (kept_take(question, clock_ms(CLOCK_MONOTONIC_COARSE), ret_reply))
+        if (reply_cache_take(question, clock_ms(CLOCK_MONOTONIC_COARSE), ret_reply))
                 return 0;
         r = send_question(question, ret_reply);
         if (r == -ENOENT && is_remembered)
@@ -73,7 +73,7 @@ static int ask(const struct question *question, struct snapshot *snapshot, struc
 static int keep_if_large(int r, const struct question *question, struct wire_reply *reply)
 {
         if (r == -ERANGE && reply->frame != NULL)
-                kept_put(question, reply, clock_ms(CLOCK_MONOTONIC_COARSE));
+                reply_cache_put(question, reply, clock_ms(CLOCK_MONOTONIC_COARSE));
         return r;
 }
 

@@ -12,7 +12,7 @@
 #include "cancel.h"
 #include "cleanup.h"
 #include "clock.h"
-#include "place.h"
+#include "path.h"
 
 enum { DIGITS = 16, DIGIT_BITS = 4 };
 
@@ -29,7 +29,7 @@ uint64_t moment_boot(void)
         DEFER_CANCEL;
         char text[DIGITS + 2]; /* two hyphens are among the first 16 digits */
         uint64_t boot = 0;
-        CLEANUP_CLOSE int fd = open(place_of("/proc/sys/kernel/random/boot_id", "IAMLOGIN_BOOT_ID_FILE"),
+        CLEANUP_CLOSE int fd = open(path_of("/proc/sys/kernel/random/boot_id", "IAMLOGIN_BOOT_ID_FILE"),
                                     O_RDONLY | O_CLOEXEC);
 
         if (fd < 0 || read(fd, text, sizeof(text)) != (ssize_t) sizeof(text))

@@ -11,11 +11,11 @@
 
 #include "cancel.h"
 #include "cleanup.h"
-#include "place.h"
+#include "path.h"
 
 const char *root_list_folder(void)
 {
-        return place_of(ROOT_LISTS_DIR, "IAMLOGIN_ROOT_LISTS");
+        return path_of(ROOT_LISTS_DIR, "IAMLOGIN_ROOT_LISTS");
 }
 
 const char *root_list_name(enum root_list which)

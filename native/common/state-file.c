@@ -9,12 +9,12 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
-#include "place.h"
+#include "path.h"
 #include "protocol.h"
 
 int state_file_path(const char *name, char *path, size_t size)
 {
-        int length = snprintf(path, size, "%s/%s", place_of(IAMLOGIN_STATE_DIR, "IAMLOGIN_STATE_DIR"), name);
+        int length = snprintf(path, size, "%s/%s", path_of(IAMLOGIN_STATE_DIR, "IAMLOGIN_STATE_DIR"), name);
 
         return length < 0 || (size_t) length >= size ? -ENAMETOOLONG : 0;
 }
@@ -35,7 +35,7 @@ int state_file_open(const char *name, struct statx *ret_file)
         int r = state_file_path(name, path, sizeof(path));
         if (r < 0)
                 return r;
-        if (statx(AT_FDCWD, place_of(IAMLOGIN_STATE_DIR, "IAMLOGIN_STATE_DIR"), 0, STATX_BASIC_STATS,
+        if (statx(AT_FDCWD, path_of(IAMLOGIN_STATE_DIR, "IAMLOGIN_STATE_DIR"), 0, STATX_BASIC_STATS,
                   &folder) < 0)
                 return -errno;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

@@ -15,7 +15,7 @@
 
 #include "cancel.h"
 #include "cleanup.h"
-#include "place.h"
+#include "path.h"
 #include "protocol.h"
 
 enum { HEADER = 8, NS_PER_MS = 1000000 };
@@ -63,7 +63,7 @@ static int await(int fd, short events, int64_t deadline)
 
 static int socket_address(struct sockaddr_un *ret_address)
 {
-        const char *folder = place_of(IAMLOGIN_RUNTIME_DIR, "IAMLOGIN_RUNTIME_DIR");
+        const char *folder = path_of(IAMLOGIN_RUNTIME_DIR, "IAMLOGIN_RUNTIME_DIR");
         int length;
 
         memset(ret_address, 0, sizeof(*ret_address));

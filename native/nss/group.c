@@ -7,17 +7,15 @@
 #include <stdlib.h>
 
 #include "answer.h"
-#include "clock.h"
-#include "listing.h"
 #include "lookup.h"
 #include "protocol.h"
 #include "status.h"
-#include "walk.h"
+#include "getent.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* Serialised by libc, as in passwd.c. */
-static struct walk walk = {.listing = LISTING_EMPTY};
+static struct getent getent = {.enumeration = ENUMERATION_EMPTY};
 
 EXPORT enum nss_status _nss_iamlogin_getgrnam_r(const char *name, struct group *grp, char *buffer,
                                                 size_t length, int *errnop);
@@ -46,39 +44,38 @@ enum nss_status _nss_iamlogin_getgrgid_r(gid_t gid, struct group *grp, char *buf
 enum nss_status _nss_iamlogin_setgrent(int stayopen)
 {
         (void) stayopen;
-        walk_clear(&walk);
+        getent_clear(&getent);
         return NSS_STATUS_SUCCESS;
+}
+
+struct group_result {
+        struct group *grp;
+        char *buffer;
+        size_t length;
+};
+
+static int give_group(struct reader *entry, void *result)
+{
+        const struct group_result *to = result;
+        struct group_record record;
+
+        int r = decode_group(entry, &record);
+        /* Any error of a record ends the list: -EPERM is the host's own. */
+        if (r < 0)
+                return r == -EPERM ? -EBADMSG : r;
+        return answer_group(&record, to->buffer, to->length, to->grp);
 }
 
 enum nss_status _nss_iamlogin_getgrent_r(struct group *grp, char *buffer, size_t length, int *errnop)
 {
-        struct group_record record;
-        struct reader entry;
-        struct listing *listing = walk_enter(&walk);
+        struct group_result result = {grp, buffer, length};
 
-        if (listing == NULL)
-                return to_nss_status(-ECANCELED, errnop);
-        int r;
-        (void) clock_look_ms(); /* a list goes on for as long as its reader likes */
-        do {
-                r = listing_peek(listing, IAMLOGIN_OP_GROUP_LIST, &entry);
-                if (r == 0)
-                        r = decode_group(&entry, &record);
-                if (r < 0)
-                        break;
-                r = answer_group(&record, buffer, length, grp);
-                if (r == 0)
-                        listing_advance(listing, &entry);
-                if (r == -EPERM)
-                        r = listing_pass(listing, &entry);
-        } while (r == -EPERM);
-        walk_leave(&walk);
-        return to_nss_status(r, errnop);
+        return to_nss_status(getent_next(&getent, IAMLOGIN_OP_GROUP_LIST, give_group, &result), errnop);
 }
 
 enum nss_status _nss_iamlogin_endgrent(void)
 {
-        walk_clear(&walk);
+        getent_clear(&getent);
         return NSS_STATUS_SUCCESS;
 }
 
@@ -135,7 +132,7 @@ enum nss_status _nss_iamlogin_initgroups_dyn(const char *user, gid_t group, long
         return to_nss_status(r, errnop);
 }
 
-__attribute__((destructor)) static void close_walk(void)
+__attribute__((destructor)) static void close_getent(void)
 {
-        walk_close(&walk);
+        getent_close(&getent);
 }

@@ -5,17 +5,15 @@
 #include <pwd.h>
 
 #include "answer.h"
-#include "clock.h"
-#include "listing.h"
 #include "lookup.h"
 #include "protocol.h"
 #include "status.h"
-#include "walk.h"
+#include "getent.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* libc calls setpwent, getpwent_r and endpwent under one lock of its own: see nss/getXXent_r.c. */
-static struct walk walk = {.listing = LISTING_EMPTY};
+static struct getent getent = {.enumeration = ENUMERATION_EMPTY};
 
 EXPORT enum nss_status _nss_iamlogin_getpwnam_r(const char *name, struct passwd *pwd, char *buffer,
                                                 size_t length, int *errnop);
@@ -41,43 +39,42 @@ enum nss_status _nss_iamlogin_getpwuid_r(uid_t uid, struct passwd *pwd, char *bu
 enum nss_status _nss_iamlogin_setpwent(int stayopen)
 {
         (void) stayopen;
-        walk_clear(&walk);
+        getent_clear(&getent);
         return NSS_STATUS_SUCCESS;
+}
+
+struct passwd_result {
+        struct passwd *pwd;
+        char *buffer;
+        size_t length;
+};
+
+static int give_passwd(struct reader *entry, void *result)
+{
+        const struct passwd_result *to = result;
+        struct passwd_record record;
+
+        int r = decode_passwd(entry, &record);
+        /* Any error of a record ends the list: -EPERM is the host's own. */
+        if (r < 0)
+                return r == -EPERM ? -EBADMSG : r;
+        return answer_passwd(&record, to->buffer, to->length, to->pwd);
 }
 
 enum nss_status _nss_iamlogin_getpwent_r(struct passwd *pwd, char *buffer, size_t length, int *errnop)
 {
-        struct passwd_record record;
-        struct reader entry;
-        struct listing *listing = walk_enter(&walk);
+        struct passwd_result result = {pwd, buffer, length};
 
-        if (listing == NULL)
-                return to_nss_status(-ECANCELED, errnop);
-        int r;
-        (void) clock_look_ms(); /* a list goes on for as long as its reader likes */
-        do {
-                r = listing_peek(listing, IAMLOGIN_OP_PASSWD_LIST, &entry);
-                if (r == 0)
-                        r = decode_passwd(&entry, &record);
-                if (r < 0)
-                        break;
-                r = answer_passwd(&record, buffer, length, pwd);
-                if (r == 0)
-                        listing_advance(listing, &entry);
-                if (r == -EPERM)
-                        r = listing_pass(listing, &entry);
-        } while (r == -EPERM);
-        walk_leave(&walk);
-        return to_nss_status(r, errnop);
+        return to_nss_status(getent_next(&getent, IAMLOGIN_OP_PASSWD_LIST, give_passwd, &result), errnop);
 }
 
 enum nss_status _nss_iamlogin_endpwent(void)
 {
-        walk_clear(&walk);
+        getent_clear(&getent);
         return NSS_STATUS_SUCCESS;
 }
 
-__attribute__((destructor)) static void close_walk(void)
+__attribute__((destructor)) static void close_getent(void)
 {
-        walk_close(&walk);
+        getent_close(&getent);
 }

@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <syslog.h>
 
-#include "known.h"
+#include "host-facts.h"
 #include "lookup.h"
-#include "place.h"
+#include "path.h"
 #include "protocol.h"
-#include "tell.h"
+#include "audit.h"
 
 /* A name, a gecos, a home, a shell, each as long as protocol.h allows, and padding. */
 enum { PASSWD_SIZE = 4096 };
@@ -38,23 +38,24 @@ static bool find_owner(const char *path, uid_t uid, uid_t *ret_owner)
         return is_foreign(&file, uid);
 }
 
-static void tell_refusal(pam_handle_t *pam, const struct visit *visit, const struct passwd *user, uid_t owner)
+static void tell_refusal(pam_handle_t *pam, const struct pam_context *context, const struct passwd *user,
+                         uid_t owner)
 {
-        struct known_person person;
+        struct host_person person;
         char why[IAMLOGIN_DIR_MAX + 64];
-        const struct told told = {.action = "login-refused",
-                                  .rule = "the home belongs to another uid",
-                                  .session = "",
-                                  .why = why,
-                                  .refused = true};
+        const struct audit_event event = {.action = "login-refused",
+                                          .rule = "the home belongs to another uid",
+                                          .session = "",
+                                          .why = why,
+                                          .refused = true};
 
         (void) snprintf(why, sizeof(why), "%s belongs to uid %" PRIu32, user->pw_dir, (uint32_t) owner);
-        tell(pam, visit, known_find(visit->user, &person) == 0 ? &person : NULL, &told);
+        audit_write(pam, context, host_find_person(context->user, &person) == 0 ? &person : NULL, &event);
         pam_syslog(pam, LOG_ERR,
                    "%s (uid %" PRIu32
                    ") is refused: %s: look at what it holds, then move it away, or give it "
                    "to this user: chown -hR %" PRIu32 ":%" PRIu32 " %s",
-                   visit->user, (uint32_t) user->pw_uid, why, (uint32_t) user->pw_uid,
+                   context->user, (uint32_t) user->pw_uid, why, (uint32_t) user->pw_uid,
                    (uint32_t) user->pw_gid, user->pw_dir);
         pam_error(pam,
                   "iamlogin: your home %s belongs to another user; ask whoever manages this host to move it "
@@ -62,16 +63,16 @@ static void tell_refusal(pam_handle_t *pam, const struct visit *visit, const str
                   user->pw_dir);
 }
 
-int home_check(pam_handle_t *pam, const struct visit *visit)
+int home_check(pam_handle_t *pam, const struct pam_context *context)
 {
         char buffer[PASSWD_SIZE];
         struct passwd user;
         uid_t owner;
 
-        if (lookup_passwd_by_name(visit->user, buffer, sizeof(buffer), &user) < 0)
+        if (lookup_passwd_by_name(context->user, buffer, sizeof(buffer), &user) < 0)
                 return PAM_IGNORE;
-        if (!find_owner(place_of(user.pw_dir, "IAMLOGIN_TEST_HOME"), user.pw_uid, &owner))
+        if (!find_owner(path_of(user.pw_dir, "IAMLOGIN_TEST_HOME"), user.pw_uid, &owner))
                 return PAM_SUCCESS;
-        tell_refusal(pam, visit, &user, owner);
+        tell_refusal(pam, context, &user, owner);
         return PAM_PERM_DENIED;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "visit.h"
+#include "pam-context.h"
 
 /*
  * Whether the home of an IAM user is safe to log in to. A home of another uid (a user of the same name was
@@ -11,4 +11,4 @@
  * PAM_SUCCESS; PAM_PERM_DENIED: the user, the journal and syslog were told; PAM_IGNORE: no passwd entry of
  * that name is to be had. Waits for the resolver only if directory.db does not have the name.
  */
-int home_check(pam_handle_t *pam, const struct visit *visit);
+int home_check(pam_handle_t *pam, const struct pam_context *context);

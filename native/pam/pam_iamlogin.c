@@ -6,9 +6,9 @@
 #include <security/pam_modules.h>
 
 #include "cancel.h"
-#include "door.h"
-#include "report.h"
-#include "visit.h"
+#include "account.h"
+#include "session.h"
+#include "pam-context.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -20,22 +20,22 @@ int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
         DEFER_CANCEL;
         struct options options = options_read(pamh, argc, argv);
-        struct visit visit;
+        struct pam_context context;
 
         (void) flags;
-        int r = visit_read(pamh, &visit);
+        int r = pam_context_read(pamh, &context);
         if (r != PAM_SUCCESS)
                 return r;
-        return visit_is_person(&visit) ? door_ask(pamh, &visit, &options) : PAM_IGNORE;
+        return pam_context_is_login(&context) ? account_check(pamh, &context, &options) : PAM_IGNORE;
 }
 
 static int session(pam_handle_t *pamh, bool is_open)
 {
-        struct visit visit;
+        struct pam_context context;
 
-        if (visit_read(pamh, &visit) != PAM_SUCCESS || !visit_is_person(&visit))
+        if (pam_context_read(pamh, &context) != PAM_SUCCESS || !pam_context_is_login(&context))
                 return PAM_IGNORE;
-        bool is_ours = is_open ? report_open(pamh, &visit) : report_close(pamh, &visit);
+        bool is_ours = is_open ? session_opened(pamh, &context) : session_closed(pamh, &context);
         return is_ours ? PAM_SUCCESS : PAM_IGNORE;
 }
 

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "alone.h"
+#include "offline.h"
 #include "decimal.h"
-#include "known.h"
-#include "line.h"
+#include "host-facts.h"
+#include "key-line.h"
 #include "outage.h"
 #include "protocol.h"
 #include "root-list.h"
@@ -54,14 +54,14 @@ static int print_keys(struct reader *reader)
         /* First the whole answer is judged, then printed: never half of a lie. */
         all = *reader;
         for (uint32_t i = 0; i < count; i++)
-                if (read_str(reader, &line) < 0 || !line_is_valid(&line))
+                if (read_str(reader, &line) < 0 || !key_line_is_valid(&line))
                         return -EBADMSG;
         if (read_end(reader) < 0)
                 return -EBADMSG;
         for (uint32_t i = 0; i < count; i++) {
                 r = read_str(&all, &line);
                 if (r == 0)
-                        r = line_print(&line);
+                        r = key_line_print(&line);
                 if (r < 0)
                         return r;
         }
@@ -99,7 +99,7 @@ static int is_ours_to_answer(const char *user)
 
         if (!valid_name(user, strnlen(user, IAMLOGIN_NAME_MAX + 1)))
                 return 0;
-        int is_local = known_local(user);
+        int is_local = host_has_local(user);
         if (is_local <= 0)
                 return is_local < 0 ? is_local : 1;
         return root_list_read(ROOT_LIST_SHARED_ACCOUNTS, list) == 0 &&
@@ -114,11 +114,11 @@ static int answer(const struct question *question)
                 return 0;
         const char *why = explain_error(r);
         if (!is_outage(r)) {
-                alone_refuse(question, why);
+                offline_refuse(question, why);
                 fprintf(stderr, "iamlogin-authorized-keys: no key of %s: %s\n", question->user, why);
                 return r;
         }
-        int alone = alone_answer(question, why);
+        int alone = offline_answer(question, why);
         if (alone < 0)
                 fprintf(stderr, "iamlogin-authorized-keys: asking the resolver for the keys of %s: %s; %s\n",
                         question->user, why,

@@ -7,9 +7,9 @@
 
 #include "check.h"
 #include "clock.h"
-#include "kept.h"
+#include "reply-cache.h"
 #include "liar.h"
-#include "listing.h"
+#include "enumerate.h"
 #include "lookup.h"
 #include "protocol.h"
 #include "record.h"
@@ -113,22 +113,22 @@ static void keeps_for_the_same_question_and_a_short_time(void)
         };
         struct wire_reply reply = a_reply(), back = WIRE_REPLY_EMPTY;
 
-        kept_put(&group, &reply, 5000);
+        reply_cache_put(&group, &reply, 5000);
         CHECK(reply.frame == NULL);
-        CHECK(kept_take(&group, 5000 + KEPT_TTL_MS - 1, &back));
+        CHECK(reply_cache_take(&group, 5000 + REPLY_CACHE_TTL_MS - 1, &back));
         CHECK(back.payload.at == back.frame && back.payload.end == back.frame + 8);
-        CHECK(!kept_take(&group, 5000, &reply));
-        kept_put(&group, &back, 5000);
-        CHECK(!kept_take(&group, 5000 + KEPT_TTL_MS, &back));
+        CHECK(!reply_cache_take(&group, 5000, &reply));
+        reply_cache_put(&group, &back, 5000);
+        CHECK(!reply_cache_take(&group, 5000 + REPLY_CACHE_TTL_MS, &back));
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
                 reply = a_reply();
-                kept_put(&group, &reply, 5000);
-                CHECK(!kept_take(&others[i], 5000, &back));
+                reply_cache_put(&group, &reply, 5000);
+                CHECK(!reply_cache_take(&others[i], 5000, &back));
         }
         /* LeakSanitizer counts what the caller never came back for. */
         reply = a_reply();
-        kept_put(&group, &reply, 5000);
-        kept_clear();
+        reply_cache_put(&group, &reply, 5000);
+        reply_cache_clear();
 }
 
 /* Each page comes in time, and leads on to another one. */
@@ -138,7 +138,7 @@ static void ends_an_enumeration_that_is_slow_page_by_page(void)
         const uint8_t head[] = {0, 0, 0, 0, 1, IAMLOGIN_OP_PASSWD_LIST, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0,
                                 0, 1, 0, 0, 0};
         size_t entry_length = read_vector("response-passwd", passwd, sizeof(passwd)) - 8;
-        struct listing listing = LISTING_EMPTY;
+        struct enumeration enumeration = ENUMERATION_EMPTY;
         struct passwd_record user;
         struct reader entry;
         int pages = 0, r;
@@ -150,18 +150,18 @@ static void ends_an_enumeration_that_is_slow_page_by_page(void)
         liar.leads_on = true;
         liar.delay_ms = 700;
         int64_t before = clock_ms(CLOCK_MONOTONIC);
-        while ((r = listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry)) == 0) {
+        while ((r = enumeration_peek(&enumeration, IAMLOGIN_OP_PASSWD_LIST, &entry)) == 0) {
                 CHECK(decode_passwd(&entry, &user) == 0);
-                listing_advance(&listing, &entry);
+                enumeration_advance(&enumeration, &entry);
                 pages++;
         }
         CHECK(r == -ETIMEDOUT && pages >= 2 && pages <= IAMLOGIN_LISTING_BUDGET_MS / 700);
         CHECK(clock_ms(CLOCK_MONOTONIC) - before < IAMLOGIN_LISTING_BUDGET_MS + 1000);
         /* Without endpwent(3) it stays at its end. */
         int asked = atomic_load(&liar.count);
-        CHECK(listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry) == -ETIMEDOUT);
+        CHECK(enumeration_peek(&enumeration, IAMLOGIN_OP_PASSWD_LIST, &entry) == -ETIMEDOUT);
         CHECK(atomic_load(&liar.count) == asked);
-        listing_clear(&listing);
+        enumeration_clear(&enumeration);
         liar.leads_on = false;
         liar.delay_ms = 0;
 }
@@ -169,14 +169,14 @@ static void ends_an_enumeration_that_is_slow_page_by_page(void)
 /* An entry that may not be given costs the walk a check: so many, then it ends. */
 static void ends_an_enumeration_of_refused_entries(void)
 {
-        struct listing listing = LISTING_EMPTY;
+        struct enumeration enumeration = ENUMERATION_EMPTY;
         const struct reader entry = {NULL, NULL};
 
-        listing.remaining = 2 * LISTING_REFUSED_MAX;
+        enumeration.remaining = 2 * LISTING_REFUSED_MAX;
         for (unsigned int i = 0; i < LISTING_REFUSED_MAX; i++)
-                CHECK(listing_pass(&listing, &entry) == -EPERM);
-        CHECK(listing_pass(&listing, &entry) == -EBADMSG);
-        listing_clear(&listing);
+                CHECK(enumeration_pass(&enumeration, &entry) == -EPERM);
+        CHECK(enumeration_pass(&enumeration, &entry) == -EBADMSG);
+        enumeration_clear(&enumeration);
 }
 
 static void asks_a_resolver_that_hangs_once(void)
@@ -185,7 +185,7 @@ static void asks_a_resolver_that_hangs_once(void)
         struct passwd user;
         struct group group;
         struct gid_list gids = GID_LIST_EMPTY;
-        struct listing listing = LISTING_EMPTY;
+        struct enumeration enumeration = ENUMERATION_EMPTY;
         struct reader entry;
         char buffer[512];
         int before = atomic_load(&liar.count);
@@ -198,7 +198,7 @@ static void asks_a_resolver_that_hangs_once(void)
                 CHECK(lookup_group_by_gid(id, buffer, sizeof(buffer), &group) == -ETIMEDOUT);
         }
         CHECK(lookup_initgroups("ann", &gids) == -ETIMEDOUT);
-        CHECK(listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry) == -ETIMEDOUT);
+        CHECK(enumeration_peek(&enumeration, IAMLOGIN_OP_PASSWD_LIST, &entry) == -ETIMEDOUT);
         CHECK(atomic_load(&liar.count) == before + 1);
         liar.silent = false;
 }

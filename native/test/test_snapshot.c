@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "listing.h"
+#include "enumerate.h"
 #include "lookup.h"
 #include "protocol.h"
 #include "record.h"
@@ -290,21 +290,21 @@ static void answers_misses_alone_where_it_may(void)
 /* From one file to its end, although another takes its place meanwhile. */
 static void lists_one_file_to_its_end(void)
 {
-        struct listing listing = LISTING_EMPTY;
+        struct enumeration enumeration = ENUMERATION_EMPTY;
         struct passwd_record user;
         struct reader entry;
         int count = 0;
 
-        for (; listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry) == 0; count++) {
+        for (; enumeration_peek(&enumeration, IAMLOGIN_OP_PASSWD_LIST, &entry) == 0; count++) {
                 CHECK(decode_passwd(&entry, &user) == 0);
-                listing_advance(&listing, &entry);
+                enumeration_advance(&enumeration, &entry);
                 put_file(truth, truth_length, 0644);
         }
         CHECK(count == 3);
-        CHECK(listing_peek(&listing, IAMLOGIN_OP_PASSWD_LIST, &entry) == -ENOENT);
-        listing_clear(&listing);
-        CHECK(listing_peek(&listing, IAMLOGIN_OP_GROUP_LIST, &entry) == 0);
-        listing_clear(&listing);
+        CHECK(enumeration_peek(&enumeration, IAMLOGIN_OP_PASSWD_LIST, &entry) == -ENOENT);
+        enumeration_clear(&enumeration);
+        CHECK(enumeration_peek(&enumeration, IAMLOGIN_OP_GROUP_LIST, &entry) == 0);
+        enumeration_clear(&enumeration);
         CHECK(look_up_alice() == 0);
 }
 

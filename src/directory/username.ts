@@ -159,7 +159,7 @@ export function systemOwner(
     : undefined
 }
 
-/** The shape that a name of ours has; native/common/names.c refuses all others. */
+/** The shape that a name of ours has; native/common/valid.h refuses all others. */
 export function isPossibleName(name: string): boolean {
   return /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}$/.test(name) && !/^\d+$/.test(name)
 }

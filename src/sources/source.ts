@@ -1,4 +1,4 @@
-// The interface of every source. test/sources/contract.ts says what each must keep.
+// The interface of every source. test/sources/contract.test.ts says what each must keep.
 import type {
   Identity,
   SourceCredentials,

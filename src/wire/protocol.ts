@@ -1,4 +1,4 @@
-// native/common/protocol.h in TypeScript; test/wire/protocol.test.ts compares the two.
+// native/common/protocol.h in TypeScript; test/wire/codec.test.ts compares the two.
 
 export const wireVersion = 1
 

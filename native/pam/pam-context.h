@@ -9,16 +9,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define VISIT_NAME_SIZE 256 /* a host name has 253 characters at most: RFC 1035 */
-#define VISIT_WORD_SIZE 64  /* a service, a terminal */
-#define AUTH_INFO_MAX 12000 /* bytes: a key or certificate of FINGERPRINT_INPUT_MAX in base64 */
+#include "bytes.h"
 
-struct visit {
-        char user[VISIT_NAME_SIZE];
-        char service[VISIT_WORD_SIZE];
-        char tty[VISIT_WORD_SIZE];
-        char rhost[VISIT_NAME_SIZE];
-        char ruser[VISIT_NAME_SIZE];
+#define PAM_CONTEXT_NAME_SIZE 256 /* a host name has 253 characters at most: RFC 1035 */
+#define PAM_CONTEXT_WORD_SIZE 64  /* a service, a terminal */
+#define AUTH_INFO_MAX 12000       /* bytes: a key or certificate of FINGERPRINT_INPUT_MAX in base64 */
+
+struct pam_context {
+        char user[PAM_CONTEXT_NAME_SIZE];
+        char service[PAM_CONTEXT_WORD_SIZE];
+        char tty[PAM_CONTEXT_WORD_SIZE];
+        char rhost[PAM_CONTEXT_NAME_SIZE];
+        char ruser[PAM_CONTEXT_NAME_SIZE];
         /*
          * SSH_AUTH_INFO_0, which sshd sets from open_session on; empty where it is not what sshd writes.
          * Lives as long as the handle. Only while a session opens: later the PAM environment is the user's
@@ -32,14 +34,17 @@ struct options {
         bool debug;
 };
 
+/* The five names, as the requests ACCOUNT and SESSION_* begin (protocol.h). 0 or -errno. */
+int pam_context_write(struct writer *writer, const struct pam_context *context);
+
 /* PAM_SUCCESS, or what pam_get_user(3) says. */
-int visit_read(pam_handle_t *pam, struct visit *ret_visit);
+int pam_context_read(pam_handle_t *pam, struct pam_context *ret_context);
 
 /*
  * Whether somebody comes through a door at all: the user's own systemd manager is started by logind
  * for a session that was let in and reported already.
  */
-bool visit_is_person(const struct visit *visit);
+bool pam_context_is_login(const struct pam_context *context);
 
 /* Unknown words are told and ignored: a typing error must not lock a host. */
 struct options options_read(pam_handle_t *pam, int argc, const char **argv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Part of the key command. */
-#include "line.h"
+#include "key-line.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "protocol.h"
 
-bool line_is_valid(const struct view *line)
+bool key_line_is_valid(const struct view *line)
 {
         static const char *const types[] = {"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-sha2-"};
 
@@ -23,7 +23,7 @@ bool line_is_valid(const struct view *line)
         return false;
 }
 
-bool line_is_key(const struct view *line, const char *blob)
+bool key_line_is_key(const struct view *line, const char *blob)
 {
         const char *end = line->data + line->length;
         const char *space = memchr(line->data, ' ', line->length);
@@ -35,7 +35,7 @@ bool line_is_key(const struct view *line, const char *blob)
                (space + 1 + length == end || space[1 + length] == ' ');
 }
 
-int line_print(const struct view *line)
+int key_line_print(const struct view *line)
 {
         char text[IAMLOGIN_KEY_LINE_MAX + 1];
         size_t length = line->length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loaded into sshd, sudo, login, cron. */
-#include "shut.h"
+#include "offline.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@ static int find(struct keys_file *file, const char *user, uint32_t uid, struct k
         return r == 0 && ret_keys->kind != KEYS_OF_PERSON ? -ENOENT : r;
 }
 
-const char *shut_rule(const char *user, const struct known_person *person)
+const char *offline_refusal(const char *user, const struct host_person *person)
 {
         CLEANUP_KEYS_FILE struct keys_file file = KEYS_FILE_EMPTY;
         struct known_keys keys;

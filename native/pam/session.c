@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loaded into sshd, sudo, login, cron. */
-#include "report.h"
+#include "session.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "bytes.h"
-#include "known.h"
+#include "host-facts.h"
 #include "outage.h"
 #include "protocol.h"
-#include "tell.h"
+#include "audit.h"
 #include "valid.h"
 #include "wire.h"
 
@@ -75,25 +75,21 @@ static const struct kept *find_kept(pam_handle_t *pam)
         return pam_get_data(pam, DATA_NAME, &data) == PAM_SUCCESS ? data : NULL;
 }
 
-static int send_report(const struct visit *visit, const char *session, bool is_open, int timeout_ms)
+static int send_report(const struct pam_context *context, const char *session, bool is_open, int timeout_ms)
 {
         unsigned char payload[IAMLOGIN_REQUEST_MAX - 4];
         struct writer writer = {payload, payload + sizeof(payload)};
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
-        const char *const fields[] = {visit->user, visit->service, visit->tty, visit->rhost, visit->ruser};
 
-        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-                int r = write_str(&writer, fields[i]);
-                if (r < 0)
-                        return r;
-        }
-        int r = write_u32(&writer, (uint32_t) getpid());
+        int r = pam_context_write(&writer, context);
+        if (r == 0)
+                r = write_u32(&writer, (uint32_t) getpid());
         if (r == 0)
                 r = write_u64(&writer, now_us());
         if (r == 0)
                 r = write_str(&writer, session);
         if (r == 0)
-                r = write_str(&writer, visit->auth_info);
+                r = write_str(&writer, context->auth_info);
         if (r == 0)
                 r = wire_call(is_open ? IAMLOGIN_OP_SESSION_OPEN : IAMLOGIN_OP_SESSION_CLOSE, payload,
                               (size_t) (writer.at - payload), timeout_ms, &reply);
@@ -105,59 +101,59 @@ static bool is_possible(const char *name)
         return valid_name(name, strnlen(name, IAMLOGIN_NAME_MAX + 1));
 }
 
-static bool is_known(const char *name, struct known_person *ret_person)
+static bool is_known(const char *name, struct host_person *ret_person)
 {
-        return is_possible(name) && known_find(name, ret_person) == 0;
+        return is_possible(name) && host_find_person(name, ret_person) == 0;
 }
 
-static bool report(pam_handle_t *pam, const struct visit *visit, const char *session, bool is_open)
+static bool report(pam_handle_t *pam, const struct pam_context *context, const char *session, bool is_open)
 {
-        struct known_person person;
+        struct host_person person;
 
         /*
          * Whose session it is: who became somebody else by sudo or su, or who entered. With an address
          * PAM_RUSER is what another host claims, and counts only where nothing else tells.
          */
-        bool is_asked_here = visit->rhost[0] == '\0';
-        const char *first = is_asked_here ? visit->ruser : visit->user;
-        const char *second = is_asked_here ? visit->user : visit->ruser;
+        bool is_asked_here = context->rhost[0] == '\0';
+        const char *first = is_asked_here ? context->ruser : context->user;
+        const char *second = is_asked_here ? context->user : context->ruser;
         bool is_person = is_known(first, &person) || is_known(second, &person);
         /* When it can't be said, the resolver may know. */
-        bool is_local = is_possible(visit->user) && known_local(visit->user) > 0;
+        bool is_local = is_possible(context->user) && host_has_local(context->user) > 0;
         bool may_be_ours =
-                is_person || visit->auth_info[0] != '\0' || (is_possible(visit->user) && !is_local);
+                is_person || context->auth_info[0] != '\0' || (is_possible(context->user) && !is_local);
         if (!may_be_ours)
                 return false;
-        int r = send_report(visit, session, is_open,
+        int r = send_report(context, session, is_open,
                             is_local ? LOCAL_PATIENCE_MS : IAMLOGIN_LOOKUP_DEADLINE_MS);
         if (r < 0) {
-                bool is_sudo = strncmp(visit->service, "sudo", 4) == 0;
-                const struct told told = {
+                bool is_sudo = strncmp(context->service, "sudo", 4) == 0;
+                const struct audit_event event = {
                         .action = is_open ? (is_sudo ? "sudo" : "session-open") : "session-close",
                         .rule = "",
                         .session = session,
                         .why = explain_error(r),
                 };
-                tell(pam, visit, is_person ? &person : NULL, &told);
+                audit_write(pam, context, is_person ? &person : NULL, &event);
         }
         return true;
 }
 
-bool report_open(pam_handle_t *pam, const struct visit *visit)
+bool session_opened(pam_handle_t *pam, const struct pam_context *context)
 {
         char session[SESSION_SIZE];
 
         make_session(session);
-        if (!report(pam, visit, session, true))
+        if (!report(pam, context, session, true))
                 return false;
-        keep(pam, session, visit->auth_info);
+        keep(pam, session, context->auth_info);
         return true;
 }
 
-bool report_close(pam_handle_t *pam, const struct visit *visit)
+bool session_closed(pam_handle_t *pam, const struct pam_context *context)
 {
         const struct kept *kept = find_kept(pam);
-        struct visit closed = *visit;
+        struct pam_context closed = *context;
         char session[SESSION_SIZE];
 
         /* The environment is the user's by now: without what was kept there is no key to name. */

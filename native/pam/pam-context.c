@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loaded into sshd, sudo, login, cron. */
-#include "visit.h"
+#include "pam-context.h"
 
 #include <security/pam_ext.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static const char *auth_info_of(pam_handle_t *pam)
         return text == NULL ? "" : text;
 }
 
-int visit_read(pam_handle_t *pam, struct visit *ret_visit)
+int pam_context_read(pam_handle_t *pam, struct pam_context *ret_context)
 {
         const char *user = NULL;
 
@@ -44,18 +44,29 @@ int visit_read(pam_handle_t *pam, struct visit *ret_visit)
                 return r;
         if (user == NULL || user[0] == '\0')
                 return PAM_USER_UNKNOWN;
-        copy(user, ret_visit->user, sizeof(ret_visit->user));
-        copy_item(pam, PAM_SERVICE, ret_visit->service, sizeof(ret_visit->service));
-        copy_item(pam, PAM_TTY, ret_visit->tty, sizeof(ret_visit->tty));
-        copy_item(pam, PAM_RHOST, ret_visit->rhost, sizeof(ret_visit->rhost));
-        copy_item(pam, PAM_RUSER, ret_visit->ruser, sizeof(ret_visit->ruser));
-        ret_visit->auth_info = auth_info_of(pam);
+        copy(user, ret_context->user, sizeof(ret_context->user));
+        copy_item(pam, PAM_SERVICE, ret_context->service, sizeof(ret_context->service));
+        copy_item(pam, PAM_TTY, ret_context->tty, sizeof(ret_context->tty));
+        copy_item(pam, PAM_RHOST, ret_context->rhost, sizeof(ret_context->rhost));
+        copy_item(pam, PAM_RUSER, ret_context->ruser, sizeof(ret_context->ruser));
+        ret_context->auth_info = auth_info_of(pam);
         return PAM_SUCCESS;
 }
 
-bool visit_is_person(const struct visit *visit)
+int pam_context_write(struct writer *writer, const struct pam_context *context)
 {
-        return strcmp(visit->service, "systemd-user") != 0;
+        const char *const names[] = {context->user, context->service, context->tty, context->rhost,
+                                     context->ruser};
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(names[0]); i++)
+                r = write_str(writer, names[i]);
+        return r;
+}
+
+bool pam_context_is_login(const struct pam_context *context)
+{
+        return strcmp(context->service, "systemd-user") != 0;
 }
 
 struct options options_read(pam_handle_t *pam, int argc, const char **argv)

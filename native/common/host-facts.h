@@ -5,21 +5,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KNOWN_TEXT_MAX 256
+#define HOST_TEXT_MAX 256
 
 /* Whether /etc/passwd has the name: 1, 0, or -errno when that can't be said. getpwnam(3) would come
  * back to us. */
-int known_local(const char *name);
+int host_has_local(const char *name);
 
-struct known_person {
+struct host_person {
         uint32_t uid;
-        char user_id[KNOWN_TEXT_MAX]; /* IAM UserId */
-        char arn[KNOWN_TEXT_MAX];
+        char user_id[HOST_TEXT_MAX]; /* IAM UserId */
+        char arn[HOST_TEXT_MAX];
         bool is_fresh; /* the source was read within source.offline */
 };
 
 /* Whether the source was read within source.offline. 0, or -errno when there is no file to trust. */
-int known_freshness(bool *ret_is_fresh);
+int host_freshness(bool *ret_is_fresh);
 
 /* 0, -ENOENT when directory.db has nobody of the name, other: there is no file to trust. */
-int known_find(const char *name, struct known_person *ret_person);
+int host_find_person(const char *name, struct host_person *ret_person);

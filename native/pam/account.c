@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loaded into sshd, sudo, login, cron. */
-#include "door.h"
+#include "account.h"
 
 #include <errno.h>
 #include <security/pam_ext.h>
@@ -9,11 +9,11 @@
 
 #include "bytes.h"
 #include "home.h"
-#include "known.h"
+#include "host-facts.h"
 #include "outage.h"
 #include "protocol.h"
-#include "shut.h"
-#include "tell.h"
+#include "offline.h"
+#include "audit.h"
 #include "valid.h"
 #include "wire.h"
 
@@ -50,20 +50,16 @@ static int decode(struct reader *payload, struct answer *ret_answer)
         return 0;
 }
 
-static int ask(const struct visit *visit, struct answer *ret_answer)
+static int ask(const struct pam_context *context, struct answer *ret_answer)
 {
         unsigned char payload[IAMLOGIN_REQUEST_MAX - 4];
         struct writer writer = {payload, payload + sizeof(payload)};
         CLEANUP_REPLY struct wire_reply reply = WIRE_REPLY_EMPTY;
-        const char *const fields[] = {visit->user, visit->service, visit->tty, visit->rhost, visit->ruser};
 
-        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-                int r = write_str(&writer, fields[i]);
-                if (r < 0)
-                        return r;
-        }
-        int r = wire_call(IAMLOGIN_OP_ACCOUNT, payload, (size_t) (writer.at - payload),
-                          IAMLOGIN_DOOR_DEADLINE_MS, &reply);
+        int r = pam_context_write(&writer, context);
+        if (r == 0)
+                r = wire_call(IAMLOGIN_OP_ACCOUNT, payload, (size_t) (writer.at - payload),
+                              IAMLOGIN_DOOR_DEADLINE_MS, &reply);
         return r < 0 ? r : decode(&reply.payload, ret_answer);
 }
 
@@ -73,24 +69,24 @@ static int refuse(pam_handle_t *pam)
         return PAM_PERM_DENIED;
 }
 
-static int decide_alone(pam_handle_t *pam, const struct visit *visit, const struct options *options,
+static int decide_alone(pam_handle_t *pam, const struct pam_context *context, const struct options *options,
                         int error)
 {
-        struct known_person person;
+        struct host_person person;
 
-        int r = known_find(visit->user, &person);
+        int r = host_find_person(context->user, &person);
         /* Without the file, as before the first read of the source, no name of ours resolves either. */
         if (r == -ENOENT || (r == -ENODATA && !options->offline_deny))
                 return PAM_IGNORE;
         if (r < 0) {
                 /* Not local, and no file to look into: whoever it is, we can't vouch for them. */
                 pam_syslog(pam, LOG_ERR, "%s, and directory.db can't be read: %s is refused",
-                           explain_error(error), visit->user);
+                           explain_error(error), context->user);
                 return PAM_PERM_DENIED;
         }
-        const char *shut = shut_rule(visit->user, &person);
+        const char *shut = offline_refusal(context->user, &person);
         bool refused = options->offline_deny || !person.is_fresh || shut != NULL;
-        const struct told told = {
+        const struct audit_event event = {
                 .action = refused ? "login-refused" : "login-allowed",
                 .rule = options->offline_deny ? "offline=deny"
                         : shut != NULL        ? shut
@@ -100,7 +96,7 @@ static int decide_alone(pam_handle_t *pam, const struct visit *visit, const stru
                 .why = explain_error(error),
                 .refused = refused,
         };
-        tell(pam, visit, &person, &told);
+        audit_write(pam, context, &person, &event);
         return refused ? refuse(pam) : PAM_SUCCESS;
 }
 
@@ -108,47 +104,48 @@ static int decide_alone(pam_handle_t *pam, const struct visit *visit, const stru
  * A resolver is there, and what came of asking it is neither a verdict nor an outage: only who is nobody of
  * ours is let pass, by what was published last.
  */
-static int refuse_unanswered(pam_handle_t *pam, const struct visit *visit, int error)
+static int refuse_unanswered(pam_handle_t *pam, const struct pam_context *context, int error)
 {
-        struct known_person person;
-        const struct told told = {.action = "login-refused",
-                                  .rule = "no answer of the resolver's that counts",
-                                  .session = "",
-                                  .why = explain_error(error),
-                                  .refused = true};
+        struct host_person person;
+        const struct audit_event event = {.action = "login-refused",
+                                          .rule = "no answer of the resolver's that counts",
+                                          .session = "",
+                                          .why = explain_error(error),
+                                          .refused = true};
 
-        int r = known_find(visit->user, &person);
+        int r = host_find_person(context->user, &person);
         if (r == -ENOENT)
                 return PAM_IGNORE;
-        pam_syslog(pam, LOG_ERR, "%s is refused: %s", visit->user, told.why);
-        tell(pam, visit, r == 0 ? &person : NULL, &told);
+        pam_syslog(pam, LOG_ERR, "%s is refused: %s", context->user, event.why);
+        audit_write(pam, context, r == 0 ? &person : NULL, &event);
         return refuse(pam);
 }
 
-int door_ask(pam_handle_t *pam, const struct visit *visit, const struct options *options)
+int account_check(pam_handle_t *pam, const struct pam_context *context, const struct options *options)
 {
         struct answer answer;
-        struct known_person person;
+        struct host_person person;
 
         /* First: whoever mends a host on which all of this is broken comes as a local user. */
-        if (!valid_name(visit->user, strnlen(visit->user, IAMLOGIN_NAME_MAX + 1)) ||
-            known_local(visit->user) > 0)
+        if (!valid_name(context->user, strnlen(context->user, IAMLOGIN_NAME_MAX + 1)) ||
+            host_has_local(context->user) > 0)
                 return PAM_IGNORE;
-        /* Without a wait: directory.db holds the passwd entry. An outage opens no such home either. */
-        bool is_known = known_find(visit->user, &person) == 0;
-        if (is_known && home_check(pam, visit) == PAM_PERM_DENIED)
+        /* Without a wait: directory.db holds the passwd event. An outage opens no such home either. */
+        bool is_known = host_find_person(context->user, &person) == 0;
+        if (is_known && home_check(pam, context) == PAM_PERM_DENIED)
                 return PAM_PERM_DENIED;
-        int r = ask(visit, &answer);
+        int r = ask(context, &answer);
         if (r < 0 && !is_outage(r))
-                return refuse_unanswered(pam, visit, r);
+                return refuse_unanswered(pam, context, r);
         if (r < 0) {
                 if (options->debug || r != -ECONNREFUSED)
-                        pam_syslog(pam, LOG_WARNING, "asking about %s: %s", visit->user, explain_error(r));
-                return decide_alone(pam, visit, options, r);
+                        pam_syslog(pam, LOG_WARNING, "asking about %s: %s", context->user, explain_error(r));
+                return decide_alone(pam, context, options, r);
         }
         switch (answer.verdict) {
         case IAMLOGIN_VERDICT_ALLOW:
-                return is_known || home_check(pam, visit) != PAM_PERM_DENIED ? PAM_SUCCESS : PAM_PERM_DENIED;
+                return is_known || home_check(pam, context) != PAM_PERM_DENIED ? PAM_SUCCESS
+                                                                               : PAM_PERM_DENIED;
         case IAMLOGIN_VERDICT_DENY:
                 if (answer.message[0] != '\0')
                         pam_error(pam, "iamlogin: %s", answer.message);

@@ -7,10 +7,10 @@
 #include "bytes.h"
 
 /* Printable, and it begins with a key type, not with options: no key may bring a command along. */
-bool line_is_valid(const struct view *line);
+bool key_line_is_valid(const struct view *line);
 
 /* Whether it is the key with this base64 blob (sshd's %k). */
-bool line_is_key(const struct view *line, const char *blob);
+bool key_line_is_key(const struct view *line, const char *blob);
 
 /* To standard output. 0, also when sshd stopped reading at the first match; else -errno. */
-int line_print(const struct view *line);
+int key_line_print(const struct view *line);

@@ -16,7 +16,7 @@ struct question {
  * `why` is what became of asking the resolver.
  * 0; -ENOENT for an account of which nothing is known; -ESTALE; else -errno: no file to trust.
  */
-int alone_answer(const struct question *question, const char *why);
+int offline_answer(const struct question *question, const char *why);
 
 /* Tells the journal that the offered key is refused because the resolver's answer does not count. */
-void alone_refuse(const struct question *question, const char *why);
+void offline_refuse(const struct question *question, const char *why);

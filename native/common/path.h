@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static inline const char *place_of(const char *path, const char *test_variable)
+static inline const char *path_of(const char *path, const char *test_variable)
 {
 #ifdef IAMLOGIN_TEST_PATHS
         const char *test = secure_getenv(test_variable);

@@ -4,7 +4,7 @@
  * a pointer that belongs to whoever exchanged it out. No thread-local storage: a module that libc loads
  * late may have none, and nobody would free it at dlclose(3).
  */
-#include "kept.h"
+#include "reply-cache.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -46,7 +46,7 @@ static bool is_of(const struct kept *kept, const struct question *question)
                strcmp(kept->name, question->name == NULL ? "" : question->name) == 0;
 }
 
-void kept_put(const struct question *question, struct wire_reply *reply, int64_t now_ms)
+void reply_cache_put(const struct question *question, struct wire_reply *reply, int64_t now_ms)
 {
         struct kept *kept = calloc(1, sizeof(*kept));
         size_t place = own_place();
@@ -57,7 +57,7 @@ void kept_put(const struct question *question, struct wire_reply *reply, int64_t
         kept->id = question->id;
         if (question->name != NULL)
                 memcpy(kept->name, question->name, strnlen(question->name, IAMLOGIN_NAME_MAX));
-        kept->expires_ms = now_ms + KEPT_TTL_MS;
+        kept->expires_ms = now_ms + REPLY_CACHE_TTL_MS;
         kept->reply = *reply;
         kept->reply.payload.at = reply->frame; /* it was read to its end */
         *reply = (struct wire_reply) WIRE_REPLY_EMPTY;
@@ -75,7 +75,7 @@ static void free_expired(int64_t now_ms)
         }
 }
 
-bool kept_take(const struct question *question, int64_t now_ms, struct wire_reply *ret_reply)
+bool reply_cache_take(const struct question *question, int64_t now_ms, struct wire_reply *ret_reply)
 {
         free_expired(now_ms);
         struct kept *kept = atomic_exchange(&places[own_place()], NULL);
@@ -90,7 +90,7 @@ bool kept_take(const struct question *question, int64_t now_ms, struct wire_repl
 }
 
 /* At dlclose(3), and at exit(3): a thread that is inside finds its place empty and asks. */
-__attribute__((destructor)) void kept_clear(void)
+__attribute__((destructor)) void reply_cache_clear(void)
 {
         for (size_t i = 0; i < PLACES; i++)
                 free_kept(atomic_exchange(&places[i], NULL));

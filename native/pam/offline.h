@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "known.h"
+#include "host-facts.h"
 
 /*
  * Why keys.db shuts the door to a user of directory.db while no resolver answers: when the source was read
@@ -11,4 +11,4 @@
  * shut. The resolver writes one with every directory.db, and takes it away only where it grants more than
  * is true and can't be replaced, as on a full disk.
  */
-const char *shut_rule(const char *user, const struct known_person *person);
+const char *offline_refusal(const char *user, const struct host_person *person);

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "visit.h"
+#include "pam-context.h"
 
 /*
  * Reports the begin or end of a session to the resolver, or to the journal where none takes it. The end
@@ -11,5 +11,5 @@
  * user of directory.db, one who became another (sudo, su), or whoever came with a key. Never a reason to
  * refuse.
  */
-bool report_open(pam_handle_t *pam, const struct visit *visit);
-bool report_close(pam_handle_t *pam, const struct visit *visit);
+bool session_opened(pam_handle_t *pam, const struct pam_context *context);
+bool session_closed(pam_handle_t *pam, const struct pam_context *context);

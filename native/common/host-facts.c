@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loaded into sshd, sudo, login, cron, and part of the key command. Never calls getpw*(3). */
-#include "known.h"
+#include "host-facts.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,14 +11,14 @@
 #include "record.h"
 #include "snapshot.h"
 
-int known_local(const char *name)
+int host_has_local(const char *name)
 {
         return local_passwd_has_name(name);
 }
 
-static void copy(const struct view *view, char text[KNOWN_TEXT_MAX])
+static void copy(const struct view *view, char text[HOST_TEXT_MAX])
 {
-        size_t length = view->length < KNOWN_TEXT_MAX ? view->length : KNOWN_TEXT_MAX - 1;
+        size_t length = view->length < HOST_TEXT_MAX ? view->length : HOST_TEXT_MAX - 1;
 
         if (length > 0)
                 memcpy(text, view->data, length);
@@ -45,7 +45,7 @@ static bool is_fresh(const struct snapshot *snapshot)
         return moment_age(&read_at, &age_ms) == 0 && (uint64_t) age_ms <= offline_ms;
 }
 
-int known_freshness(bool *ret_is_fresh)
+int host_freshness(bool *ret_is_fresh)
 {
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
 
@@ -55,13 +55,13 @@ int known_freshness(bool *ret_is_fresh)
         return r;
 }
 
-int known_find(const char *name, struct known_person *ret_person)
+int host_find_person(const char *name, struct host_person *ret_person)
 {
         unsigned char room[SNAPSHOT_ROOM];
         CLEANUP_RECORD struct snapshot_record stored = SNAPSHOT_RECORD(room);
         CLEANUP_SNAPSHOT struct snapshot snapshot = SNAPSHOT_NONE;
         struct reader *payload = &stored.payload;
-        struct known_person person = {.uid = 0};
+        struct host_person person = {.uid = 0};
         struct passwd_record record = {.uid = 0};
         struct view user_id = {NULL, 0}, arn = {NULL, 0};
 

@@ -10,7 +10,7 @@
 
 #include "wire.h"
 
-#define KEPT_TTL_MS 1000
+#define REPLY_CACHE_TTL_MS 1000
 
 /* By name, or by id where there is no name. */
 struct question {
@@ -20,8 +20,8 @@ struct question {
 };
 
 /* Keeps the reply for this thread's next round: takes it over. `now_ms` of a clock that never steps back. */
-void kept_put(const struct question *question, struct wire_reply *reply, int64_t now_ms);
-/* Gives it back, once and for KEPT_TTL_MS. */
-bool kept_take(const struct question *question, int64_t now_ms, struct wire_reply *ret_reply);
+void reply_cache_put(const struct question *question, struct wire_reply *reply, int64_t now_ms);
+/* Gives it back, once and for REPLY_CACHE_TTL_MS. */
+bool reply_cache_take(const struct question *question, int64_t now_ms, struct wire_reply *ret_reply);
 /* Frees what is kept. */
-void kept_clear(void);
+void reply_cache_clear(void);

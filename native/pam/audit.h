@@ -2,10 +2,10 @@
 /* Audit entries that this process writes itself, because no resolver takes them. */
 #pragma once
 
-#include "known.h"
-#include "visit.h"
+#include "host-facts.h"
+#include "pam-context.h"
 
-struct told {
+struct audit_event {
         const char *action; /* as in src/audit/event.ts */
         const char *rule;   /* for logins, else "" */
         const char *session;
@@ -14,5 +14,5 @@ struct told {
 };
 
 /* To the journal; where there is none, to syslog. `person` may be NULL: somebody local. */
-void tell(pam_handle_t *pam, const struct visit *visit, const struct known_person *person,
-          const struct told *told);
+void audit_write(pam_handle_t *pam, const struct pam_context *context, const struct host_person *person,
+                 const struct audit_event *event);

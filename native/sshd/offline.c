@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Part of the key command: who logged in before goes on doing so while the resolver is away. */
-#include "alone.h"
+#include "offline.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -11,8 +11,8 @@
 #include "fingerprint.h"
 #include "journal.h"
 #include "keys-file.h"
-#include "known.h"
-#include "line.h"
+#include "host-facts.h"
+#include "key-line.h"
 #include "protocol.h"
 
 static const char *reason_of(int r)
@@ -34,28 +34,25 @@ static const char *reason_of(int r)
 }
 
 /* `r` is what came of it; with 0 `key` is whose key it is. */
-static void tell(const struct question *question, int r, const struct known_key *key, const char *why)
+static void audit_write(const struct question *question, int r, const struct known_key *key, const char *why)
 {
         struct journal_entry entry = JOURNAL_EMPTY;
-        struct known_person person;
+        struct host_person person;
         struct fingerprint offered;
         char message[512];
         const char *action = r == 0 ? "key-offered" : "key-refused";
-        bool is_person = r != 0 && known_find(question->user, &person) == 0 && person.uid == question->uid;
+        bool is_person =
+                r != 0 && host_find_person(question->user, &person) == 0 && person.uid == question->uid;
 
         /* Somebody of another name service's is none of our business. */
-        if (r != 0 && !is_person && known_local(question->user) <= 0)
+        if (r != 0 && !is_person && host_has_local(question->user) <= 0)
                 return;
         fingerprint_of_blob(question->blob, &offered);
         (void) snprintf(message, sizeof(message), "%s: %s %s: %s (%s)", question->user, action, offered.text,
                         reason_of(r), why);
-        journal_add(&entry, "MESSAGE", message);
-        journal_add(&entry, "PRIORITY", r == 0 ? "6" : "4");
-        journal_add(&entry, "SYSLOG_IDENTIFIER", "iamlogin");
-        journal_add(&entry, "IAMLOGIN_UNREPORTED", "1");
-        journal_add(&entry, "IAMLOGIN_ACTION", action);
+        const struct journal_head head = {message, action, question->user, r != 0};
+        journal_begin(&entry, &head);
         journal_add(&entry, "IAMLOGIN_REASON", reason_of(r));
-        journal_add(&entry, "IAMLOGIN_USER", question->user);
         journal_add_key(&entry, &offered);
         if (r == 0) {
                 journal_add_view(&entry, "IAMLOGIN_KEY_ID", &key->id);
@@ -76,19 +73,19 @@ static void tell(const struct question *question, int r, const struct known_key 
 /* Whether the account is still what it was when the keys were written. */
 static int check_account(const struct question *question, uint32_t kind)
 {
-        struct known_person person;
+        struct host_person person;
         bool is_fresh = false;
         int r;
 
-        int is_local = known_local(question->user);
+        int is_local = host_has_local(question->user);
         if (is_local < 0)
                 return is_local;
         if ((is_local > 0) != (kind == KEYS_OF_SHARED))
                 return -ENOENT;
         if (kind == KEYS_OF_SHARED) {
-                r = known_freshness(&is_fresh);
+                r = host_freshness(&is_fresh);
         } else {
-                r = known_find(question->user, &person);
+                r = host_find_person(question->user, &person);
                 if (r == 0 && person.uid != question->uid)
                         return -ENOENT;
                 is_fresh = r == 0 && person.is_fresh;
@@ -108,13 +105,14 @@ static int print_known(const struct question *question, int64_t now_ms, struct k
         int r;
 
         while ((r = keys_file_next(keys, &key)) == 0 && printed < IAMLOGIN_KEYS_MAX) {
-                if (!line_is_valid(&key.line) || (wants_one && !line_is_key(&key.line, question->blob)))
+                if (!key_line_is_valid(&key.line) ||
+                    (wants_one && !key_line_is_key(&key.line, question->blob)))
                         continue;
                 if (key.until_ms < now_ms) {
                         is_stale = true;
                         continue;
                 }
-                r = line_print(&key.line);
+                r = key_line_print(&key.line);
                 if (r < 0)
                         return r;
                 printed++;
@@ -130,7 +128,7 @@ static int print_known(const struct question *question, int64_t now_ms, struct k
         return is_stale ? -ESTALE : -ENOKEY;
 }
 
-int alone_answer(const struct question *question, const char *why)
+int offline_answer(const struct question *question, const char *why)
 {
         CLEANUP_KEYS_FILE struct keys_file file = KEYS_FILE_EMPTY;
         struct known_keys keys;
@@ -147,12 +145,12 @@ int alone_answer(const struct question *question, const char *why)
         if (r == 0)
                 r = print_known(question, now_ms, &keys, &key);
         if (question->blob[0] != '\0')
-                tell(question, r, &key, why);
+                audit_write(question, r, &key, why);
         return r == -ENOKEY ? 0 : r;
 }
 
-void alone_refuse(const struct question *question, const char *why)
+void offline_refuse(const struct question *question, const char *why)
 {
         if (question->blob[0] != '\0')
-                tell(question, -EPROTO, NULL, why);
+                audit_write(question, -EPROTO, NULL, why);
 }

@@ -13,7 +13,7 @@
 
 #define LISTING_REFUSED_MAX 4096u
 
-struct listing {
+struct enumeration {
         struct snapshot snapshot;     /* held while the list comes from it */
         struct snapshot_record entry; /* the copy of its entry under the cursor */
         unsigned char room[SNAPSHOT_ROOM];
@@ -27,25 +27,25 @@ struct listing {
         int64_t waited_ms; /* for pages, since the list's start */
 };
 
-#define LISTING_EMPTY                                                                                        \
+#define ENUMERATION_EMPTY                                                                                    \
         {                                                                                                    \
                 .snapshot = SNAPSHOT_NONE, .page = WIRE_REPLY_EMPTY                                          \
         }
 
-void listing_clear(struct listing *listing);
+void enumeration_clear(struct enumeration *enumeration);
 
 /*
- * Puts the cursor before the next entry and gives it; listing_advance() consumes it, so that a
+ * Puts the cursor before the next entry and gives it; enumeration_advance() consumes it, so that a
  * caller whose buffer was too small gets the same entry again.
  *   opcode  IAMLOGIN_OP_PASSWD_LIST or IAMLOGIN_OP_GROUP_LIST
  *   0, -ENOENT at the end, other: cannot say
  */
-int listing_peek(struct listing *listing, uint8_t opcode, struct reader *ret_entry);
-void listing_advance(struct listing *listing, const struct reader *after);
+int enumeration_peek(struct enumeration *enumeration, uint8_t opcode, struct reader *ret_entry);
+void enumeration_advance(struct enumeration *enumeration, const struct reader *after);
 
 /*
- * As listing_advance, past an entry that this host refuses. -EPERM: go on with the next. -EBADMSG: there were
- * more of them than a change of /etc/passwd or of root's lists makes until the resolver has published anew,
- * and no caller waits for a list that is made of them.
+ * As enumeration_advance, past an entry that this host refuses. -EPERM: go on with the next. -EBADMSG: there
+ * were more of them than a change of /etc/passwd or of root's lists makes until the resolver has published
+ * anew, and no caller waits for a list that is made of them.
  */
-int listing_pass(struct listing *listing, const struct reader *after);
+int enumeration_pass(struct enumeration *enumeration, const struct reader *after);
