@@ -12,7 +12,7 @@ import type { DirectoryView } from '../snapshot/view.ts'
 import { headerSize, magic, personKind, requiresMfaFlag } from './known-keys.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
 import { knownFlawOf } from './known-flaw.ts'
-import type { KnownCredentials } from './lookup.ts'
+import type { KnownCredentials } from './entries.ts'
 
 export type PublishedInput = {
   readonly directory: Pick<DirectoryView, 'accountById' | 'sharedAccounts' | 'retain'>
