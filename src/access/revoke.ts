@@ -4,7 +4,8 @@ import { LRUCache } from 'lru-cache'
 import pMap from 'p-map'
 import type { Audit, AuditSubject } from '../audit/event.ts'
 import type { Account, LocalAccounts } from '../directory/types.ts'
-import type { KeyLookup, PersonKeys } from '../keys/lookup.ts'
+import type { KeyLookup } from '../keys/lookup.ts'
+import { standingOf, type Standing } from '../keys/standing.ts'
 import { atMost } from '../platform/at-most.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
@@ -45,15 +46,6 @@ const goneReason = 'deleted, or in no group of access.groups any more'
 
 type Lost = { readonly subject: AuditSubject; readonly reason: string }
 type Ending = 'terminated' | 'kept' | 'none' | 'failed'
-type Standing = { readonly state: 'good' } | { readonly state: 'lost'; readonly reason: string }
-
-/** Only a fresh answer of the source takes access away, or gives it back; undefined in an outage. */
-function standingOf(answer: PersonKeys, requireMfa: boolean): Standing | undefined {
-  if (answer.status !== 'success' || answer.stale) return undefined
-  if (answer.keys.length === 0) return { state: 'lost', reason: 'no active, valid key is left' }
-  if (requireMfa && answer.mfa === false) return { state: 'lost', reason: 'no MFA device is left' }
-  return { state: 'good' }
-}
 
 /** Names of accounts that are gone, for events. */
 const rememberedMax = 10_000

@@ -62,139 +62,139 @@ function openedAt(session: string): bigint | undefined {
   return /^[0-9a-f]{32}$/.test(session) ? BigInt(`0x${session.slice(0, 16)}`) : undefined
 }
 
+type Self = {
+  readonly deps: SessionDeps
+  readonly live: Map<string, Live>
+  readonly closed: LRUCache<string, true>
+}
+
+function remember({ live }: Self, session: string, each: Live): void {
+  live.set(session, each)
+  for (const oldest of live.keys()) {
+    if (live.size <= liveMax) return
+    live.delete(oldest)
+  }
+}
+
+function isClosed({ closed }: Self, session: string): boolean {
+  return closed.get(session) === true
+}
+
+/** The person whose key it is: who opened the door with it a moment ago, else by what is known of keys. */
+function ownerOf(
+  { deps }: Self,
+  people: readonly SourceUser[],
+  { fingerprint, blob }: { readonly fingerprint: string; readonly blob: string },
+): { readonly person: SourceUser; readonly id: string } | undefined {
+  const opened = deps.opened(fingerprint)
+  if (opened !== undefined && people.some(({ id }) => id === opened.person.id))
+    return { person: opened.person, id: opened.keyId }
+  for (const person of people) {
+    const credentials = deps.known(person)?.credentials
+    const key = credentials === undefined ? undefined : keyOfBlob(credentials, blob)
+    if (key !== undefined) return { person, id: key.id }
+  }
+  return undefined
+}
+
+/** Whose session it may be; no person for a session that is no business of ours. */
+function candidates({ deps }: Self, fields: SessionFields) {
+  const view = deps.view()
+  const entered = view?.directory.accountByName(fields.user)
+  const asker = view?.directory.accountByName(fields.ruser)
+  // sudo and su enter somebody else's account: the person is who asked. With an address it is
+  // what another host claims, which counts only where nothing else tells.
+  const account = fields.rhost === '' ? (asker ?? entered) : (entered ?? asker)
+  const people =
+    account === undefined ? (view?.directory.sharersOf(fields.user) ?? []) : [account.user]
+  const uid = entered === undefined ? {} : { uid: entered.passwd.uid }
+  return { people, account, subject: { linuxUser: fields.user, ...uid } }
+}
+
+function identify(self: Self, fields: SessionFields): Who | undefined {
+  const { people, account, subject } = candidates(self, fields)
+  if (people.length === 0) return undefined
+  const shared = account === undefined
+  const nameless = { shared, subject: shared ? subject : { ...subject, person: account.user } }
+  const used = keyOfAuthInfo(fields.authInfo)
+  if (used === undefined) return { ...nameless, key: undefined }
+  const { blob, fingerprint, certificate } = identifyKey(used.blob)
+  const ofCertificate = certificate === undefined ? {} : { certificate }
+  const key = { fingerprint, type: used.type, ...ofCertificate }
+  const owner = ownerOf(self, people, { fingerprint, blob })
+  if (owner === undefined) return { ...nameless, key }
+  const { person, id } = owner
+  return { shared, subject: { ...subject, person }, key: { ...key, id } }
+}
+
+/** What the events of a session's begin and end have in common. */
+function eventOf(fields: SessionFields, { subject, key }: Pick<Who, 'subject' | 'key'>) {
+  const { service, tty, rhost, ruser, session, pid } = fields
+  const door = { service, tty, rhost, ruser }
+  return { subject, door, session, pid, ...(key === undefined ? {} : { key }) }
+}
+
+function reportClose(
+  { deps, live, closed }: Self,
+  fields: SessionFields,
+  { who, at }: { readonly who: Pick<Who, 'subject' | 'key'>; readonly at: number },
+): void {
+  const openedUs = live.get(fields.session)?.fields.timeUs ?? openedAt(fields.session)
+  live.delete(fields.session)
+  closed.set(fields.session, true)
+  const duration = openedUs === undefined ? {} : { durationMs: at - Number(openedUs / 1000n) }
+  deps.audit({ action: 'session-close', at, ...eventOf(fields, who), ...duration })
+}
+
+function open(self: Self, fields: SessionFields): void {
+  const { deps } = self
+  const who = identify(self, fields)
+  deps.entered(fields.user)
+  if (who === undefined) return
+  // Its end may have been reported before it.
+  if (!isClosed(self, fields.session)) remember(self, fields.session, { fields, ...who })
+  const action = fields.service.startsWith('sudo') ? 'sudo' : 'session-open'
+  deps.audit({ action, at: Number(fields.timeUs / 1000n), ...eventOf(fields, who) })
+}
+
+function close(self: Self, fields: SessionFields): void {
+  if (isClosed(self, fields.session)) return
+  const isLocal = self.deps.local().users.has(fields.user)
+  // The account may be gone meanwhile: the end of the session is reported all the same.
+  const who =
+    self.live.get(fields.session) ??
+    identify(self, fields) ??
+    (isLocal ? undefined : { subject: { linuxUser: fields.user }, key: undefined })
+  if (who !== undefined) reportClose(self, fields, { who, at: Number(fields.timeUs / 1000n) })
+}
+
+function abandon(self: Self, person: SourceUser, at: number): void {
+  for (const each of [...self.live.values()]) {
+    const isTheirs = each.subject.person?.id === person.id && !each.shared
+    if (isTheirs && Number(each.fields.timeUs / 1000n) <= at)
+      reportClose(self, each.fields, { who: each, at })
+  }
+}
+
 /** Makes the book of sessions. */
 export function createSessions(deps: SessionDeps): Sessions {
-  const live = new Map<string, Live>()
-  const remember = (session: string, each: Live): void => {
-    live.set(session, each)
-    for (const oldest of live.keys()) {
-      if (live.size <= liveMax) return
-      live.delete(oldest)
-    }
-  }
-  const closed = new LRUCache<string, true>(atMost(closedMax))
-  const isClosed = (session: string): boolean => closed.get(session) === true
-
-  const identify = (fields: SessionFields): Who | undefined => {
-    const view = deps.view()
-    const entered = view?.directory.accountByName(fields.user)
-    const asker = view?.directory.accountByName(fields.ruser)
-    // sudo and su enter somebody else's account: the person is who asked. With an address it is
-    // what another host claims, which counts only where nothing else tells.
-    const account = fields.rhost === '' ? (asker ?? entered) : (entered ?? asker)
-    const shared = account === undefined
-    const people = shared ? (view?.directory.sharersOf(fields.user) ?? []) : [account.user]
-    if (people.length === 0) return undefined
-    const base = {
-      linuxUser: fields.user,
-      ...(entered === undefined ? {} : { uid: entered.passwd.uid }),
-    }
-    const used = keyOfAuthInfo(fields.authInfo)
-    if (used === undefined)
-      return {
-        shared,
-        key: undefined,
-        subject: shared ? base : { ...base, person: account.user },
-      }
-    const { blob, fingerprint, certificate } = identifyKey(used.blob)
-    const usedKey = {
-      fingerprint,
-      type: used.type,
-      ...(certificate === undefined ? {} : { certificate }),
-    }
-    const opened = deps.opened(fingerprint)
-    if (opened !== undefined && people.some(({ id }) => id === opened.person.id))
-      return {
-        shared,
-        subject: { ...base, person: opened.person },
-        key: { ...usedKey, id: opened.keyId },
-      }
-    for (const person of people) {
-      const credentials = deps.known(person)?.credentials
-      const key = credentials === undefined ? undefined : keyOfBlob(credentials, blob)
-      if (key !== undefined)
-        return {
-          shared,
-          subject: { ...base, person },
-          key: { ...usedKey, id: key.id },
-        }
-    }
-    return {
-      shared,
-      subject: shared ? base : { ...base, person: account.user },
-      key: usedKey,
-    }
-  }
-
-  const doorOf = ({ service, tty, rhost, ruser }: SessionFields) => ({ service, tty, rhost, ruser })
-
-  const tellClose = (
-    fields: SessionFields,
-    who: Pick<Who, 'subject' | 'key'>,
-    at: number,
-  ): void => {
-    const openedUs = live.get(fields.session)?.fields.timeUs ?? openedAt(fields.session)
-    live.delete(fields.session)
-    closed.set(fields.session, true)
-    deps.audit({
-      action: 'session-close',
-      at,
-      subject: who.subject,
-      door: doorOf(fields),
-      session: fields.session,
-      pid: fields.pid,
-      ...(who.key === undefined ? {} : { key: who.key }),
-      ...(openedUs === undefined ? {} : { durationMs: at - Number(openedUs / 1000n) }),
-    })
-  }
-
-  const begin = (fields: SessionFields): void => {
-    const who = identify(fields)
-    deps.entered(fields.user)
-    if (who === undefined) return
-    // Its end may have been reported before it.
-    if (!isClosed(fields.session)) remember(fields.session, { fields, ...who })
-    deps.audit({
-      action: fields.service.startsWith('sudo') ? 'sudo' : 'session-open',
-      at: Number(fields.timeUs / 1000n),
-      subject: who.subject,
-      door: doorOf(fields),
-      session: fields.session,
-      pid: fields.pid,
-      ...(who.key === undefined ? {} : { key: who.key }),
-    })
-  }
-
-  const end = (fields: SessionFields): void => {
-    if (isClosed(fields.session)) return
-    const isLocal = deps.local().users.has(fields.user)
-    // Somebody whose account went meanwhile: the end of the session is told all the same.
-    const who =
-      live.get(fields.session) ??
-      identify(fields) ??
-      (isLocal ? undefined : { subject: { linuxUser: fields.user }, key: undefined })
-    if (who !== undefined) tellClose(fields, who, Number(fields.timeUs / 1000n))
-  }
-
+  const self: Self = { deps, live: new Map(), closed: new LRUCache(atMost(closedMax)) }
   return {
-    live: () => live.size,
+    live: () => self.live.size,
     open: (fields) => {
-      begin(fields)
+      open(self, fields)
       return Promise.resolve()
     },
     close: (fields) => {
-      end(fields)
+      close(self, fields)
       return Promise.resolve()
     },
     shared: () =>
-      [...live.values()].flatMap(({ shared, subject: { linuxUser, person } }) =>
+      [...self.live.values()].flatMap(({ shared, subject: { linuxUser, person } }) =>
         shared && person !== undefined ? [{ account: linuxUser, person }] : [],
       ),
     abandon: (person, at) => {
-      for (const each of [...live.values()]) {
-        const isTheirs = each.subject.person?.id === person.id && !each.shared
-        if (isTheirs && Number(each.fields.timeUs / 1000n) <= at) tellClose(each.fields, each, at)
-      }
+      abandon(self, person, at)
     },
   }
 }

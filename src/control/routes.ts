@@ -1,5 +1,5 @@
 // What control.sock answers: one function a document, over what the daemon hands in.
-import { flawOf } from '../access/door.ts'
+import { flawOf } from '../keys/standing.ts'
 import type { Explanation, ExplainStep } from '../directory/explain.ts'
 import type { Account, SourceUser } from '../directory/types.ts'
 import type { AuthorizedKey } from '../keys/authorized-key.ts'

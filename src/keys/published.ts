@@ -11,7 +11,7 @@ import { sumOf } from '../snapshot/sum.ts'
 import type { DirectoryView } from '../snapshot/view.ts'
 import { headerSize, magic, personKind, requiresMfaFlag } from './known-keys.ts'
 import { toAuthorizedKey } from './authorized-key.ts'
-import { knownFlawOf } from './known-flaw.ts'
+import { knownFlawOf, lacksMfa } from './standing.ts'
 import type { KnownCredentials } from './entries.ts'
 
 export type PublishedInput = {
@@ -49,7 +49,7 @@ type KnownKey = {
 function keysOf(owner: SourceUser, saved: KnownCredentials, input: PublishedInput): KnownKey[] {
   const { keys, now, offlineMs, requireMfa, wallOf } = input
   const { credentials, read, partsRead } = saved
-  if (requireMfa && credentials.mfa !== true) return []
+  if (lacksMfa(credentials, requireMfa)) return []
   const fetchedAt = read === undefined ? saved.fetchedAt : wallOf(read)
   const readAt = (part: CredentialPart): number => {
     const unread = credentials.unread?.find((each) => each.part === part)

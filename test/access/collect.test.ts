@@ -1,6 +1,6 @@
 // Whose keys are collected for one account, in which order people are asked, and when it ends.
 import { describe, expect, it } from 'vitest'
-import { createCollector } from '../../src/access/collect.ts'
+import { collect, collectShared } from '../../src/access/collect.ts'
 import type { SourceUser } from '../../src/directory/types.ts'
 import type { PersonKeys } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
@@ -42,13 +42,13 @@ function aCollector(options: { readonly requireMfa?: boolean } = {}) {
     sparingly: askInto(state.sparingly),
     known: ({ id }: SourceUser) => state.saved.get(id),
   }
-  const collector = createCollector({
+  const deps = {
     keys,
     budgetMs,
     requireMfa: options.requireMfa ?? false,
     clock: {
       ...clock,
-      after: (ms, callback) => {
+      after: (ms: number, callback: () => void) => {
         // Node takes any other number for 1 ms.
         expect(ms).toSatisfy((each: number) => each > 0 && each < 2 ** 31)
         state.timers++
@@ -59,16 +59,20 @@ function aCollector(options: { readonly requireMfa?: boolean } = {}) {
         }
       },
     },
-  })
+  } satisfies Parameters<typeof collect>[0]
   /** The person's key was read before. */
   const know = (person: SourceUser, fetchedAt = 1): void => {
     const { id, type, blob } = aKeyOf(person)
     const credentials = { keys: [{ id, origin: 'iam' as const, body: `${type} ${blob}` }] }
     state.saved.set(person.id, { id: person.id, fetchedAt, credentials })
   }
-  const collect = (people: readonly SourceUser[], keyBlob = '') =>
-    collector.collect(people, { ask: keys.of, keyBlob, until: Infinity })
-  return { ...collector, clock, state, know, collect }
+  return {
+    ...{ clock, state, know },
+    collect: (people: readonly SourceUser[], keyBlob = '') =>
+      collect(deps, people, { ask: keys.of, keyBlob, until: Infinity }),
+    collectShared: (people: readonly SourceUser[], keyBlob: string) =>
+      collectShared(deps, people, keyBlob),
+  }
 }
 
 describe('collect', () => {

@@ -1,7 +1,7 @@
 // Why the last known refuses a person while the source, or the resolver, is away.
 import { describe, expect, it } from 'vitest'
 import type { CredentialPart, SourceCredentials, UnreadPart } from '../../src/directory/types.ts'
-import { knownFlawOf } from '../../src/keys/known-flaw.ts'
+import { knownFlawOf } from '../../src/keys/standing.ts'
 import { aKey, aUser, keysConfig } from '../support/builders.ts'
 
 const alice = aUser({ name: 'alice' })
