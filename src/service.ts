@@ -5,6 +5,7 @@ import type { Config } from './config/config.ts'
 import { loadLastRun, type Inheritance } from './last-run.ts'
 import type { Addon } from './platform/addon.ts'
 import type { RefreshResult } from './refresh/refresh.ts'
+import { within } from './platform/within.ts'
 import { createResolver, type Resolver, type ResolverDeps } from './resolver.ts'
 import type { Resumed } from './resume.ts'
 import { startServer } from './server/server.ts'
@@ -95,12 +96,7 @@ export async function startService(
     const { resolver, prepared } = now
     await resolver.stopReading()
     // Whose sessions are being ended is seen to its end, with the sockets still there.
-    await Promise.race([
-      resolver.watched(),
-      new Promise<void>((over) => {
-        clock.after(watchedMs, over)
-      }),
-    ])
+    await within(clock, watchedMs, resolver.watched(), () => undefined)
     await Promise.all(
       [...sockets, ...(metrics === undefined ? [] : [metrics])].map((each) => each.close()),
     )

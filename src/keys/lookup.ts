@@ -7,6 +7,7 @@ import { atMost } from '../platform/at-most.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
+import { within } from '../platform/within.ts'
 import {
   allEntries,
   createEntries,
@@ -130,12 +131,8 @@ function withinBudget(
   flight: Promise<PersonKeys>,
 ): Promise<PersonKeys> {
   const { clock, budgetMs } = self.deps
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(budgetMs, () => {
-      resolve(last(self, user, `no answer from the source within ${budgetMs} ms`))
-    })
-    flight.then(resolve, reject).finally(cancel)
-  })
+  const reason = `no answer from the source within ${budgetMs} ms`
+  return within(clock, budgetMs, flight, () => last(self, user, reason))
 }
 
 /** What can be said without asking; undefined when the source must be asked, or is already. */

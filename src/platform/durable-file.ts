@@ -92,113 +92,132 @@ const told: Readonly<Record<OwedWrite['onDisk'], string>> = {
     'the file of before GRANTS WHAT WAS TAKEN AWAY and cannot be removed: while the resolver does not run, and after a restart without the source, it is believed',
 }
 
+export type DurableFileDeps = FileForm & {
+  /** Whether what is on disk grants anything that `wanted` does not; damaged: it grants nothing. */
+  readonly saysMore: (onDisk: Buffer, wanted: Buffer) => Promise<boolean>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+type Self = {
+  readonly deps: DurableFileDeps
+  readonly turns: ReturnType<typeof createTurns>
+  encode: (() => Promise<Content>) | undefined
+  /** Counts what was to be written, and which of it is. */
+  wanted: number
+  written: number
+  /** Of the file as this writer put it in place. */
+  mark: string
+  owed: OwedWrite | undefined
+  failures: number
+  triedAt: number
+  cancel: (() => void) | undefined
+  isClosed: boolean
+}
+
+async function saysMore({ deps }: Self, bytes: Bytes): Promise<boolean> {
+  try {
+    return await deps.saysMore(await readFile(deps.path), await wholeOf(bytes))
+  } catch (error) {
+    // What cannot be read here may be readable for others.
+    return !(error instanceof Error && 'code' in error && error.code === 'ENOENT')
+  }
+}
+
+/** What is left there after a write that failed: nothing that says more than is true, if possible. */
+async function leave(self: Self, bytes: Bytes): Promise<OwedWrite['onDisk']> {
+  const { deps } = self
+  if (await saysMore(self, bytes)) {
+    try {
+      await withdrawFile(deps)
+    } catch (error) {
+      deps.log.debug({ err: error }, `removing ${deps.path} failed`)
+      return 'wrong'
+    }
+    return 'none'
+  }
+  return (await markOf(deps.path)).startsWith('Error') ? 'none' : 'older'
+}
+
+function fail(self: Self, error: unknown, onDisk: OwedWrite['onDisk']): void {
+  const { path, clock, log } = self.deps
+  const file = basename(path)
+  const isNews = self.owed?.onDisk !== onDisk
+  const text = error instanceof Error ? error.message : String(error)
+  self.owed = { file, since: self.owed?.since ?? clock.now(), error: text, onDisk }
+  if (isNews)
+    log.error(
+      { err: error, file },
+      `writing ${path} failed and is tried until it succeeds; ${told[onDisk]}`,
+    )
+  self.cancel?.()
+  const delay = Math.min(firstRetryMs * 2 ** self.failures++, longestRetryMs)
+  self.triedAt = clock.monotonic()
+  if (!self.isClosed) self.cancel = clock.after(delay, () => void self.turns.next())
+}
+
+async function attempt(self: Self): Promise<void> {
+  const { deps, encode, wanted: version } = self
+  if (encode === undefined || self.isClosed) return
+  let content: Content | undefined
+  try {
+    content = await encode()
+    await replaceFile(deps, content.bytes)
+  } catch (error) {
+    const before = self.owed?.onDisk ?? 'older'
+    fail(self, error, content === undefined ? before : await leave(self, content.bytes))
+    return
+  } finally {
+    content?.done?.()
+  }
+  self.written = version
+  self.mark = await markOf(deps.path)
+  content.written?.()
+  if (self.owed !== undefined)
+    deps.log.info({ file: self.owed.file }, `${deps.path} is written again`)
+  self.owed = undefined
+  self.failures = 0
+  self.cancel?.()
+}
+
+async function settle(self: Self): Promise<void> {
+  const { path, clock, log } = self.deps
+  await self.turns.idle()
+  if (self.isClosed || self.encode === undefined) return
+  if (self.owed === undefined) {
+    if ((await markOf(path)) === self.mark) return
+    log.warn({ file: basename(path) }, `${path} was changed by another hand: written anew`)
+  } else if (clock.monotonic() - self.triedAt < firstRetryMs / 2) return
+  await self.turns.next()
+}
+
 /** Makes the writer of one file; nothing is written before put(). */
-export function createDurableFile(
-  deps: FileForm & {
-    /** Whether what is on disk grants anything that `wanted` does not; damaged: it grants nothing. */
-    readonly saysMore: (onDisk: Buffer, wanted: Buffer) => Promise<boolean>
-    readonly clock: Clock
-    readonly log: Log
-  },
-): DurableFile {
-  const { path, clock, log } = deps
-  let encode: (() => Promise<Content>) | undefined
-  let wanted = 0
-  let written = 0
-  let mark = ''
-  let owed: OwedWrite | undefined
-  let failures = 0
-  let triedAt = Number.NEGATIVE_INFINITY
-  let cancel: (() => void) | undefined
-  let closed = false
-
-  const saysMore = async (bytes: Bytes): Promise<boolean> => {
-    try {
-      return await deps.saysMore(await readFile(path), await wholeOf(bytes))
-    } catch (error) {
-      // What cannot be read here may be readable for others.
-      return !(error instanceof Error && 'code' in error && error.code === 'ENOENT')
-    }
+export function createDurableFile(deps: DurableFileDeps): DurableFile {
+  const none = { encode: undefined, owed: undefined, cancel: undefined, isClosed: false }
+  const self: Self = {
+    deps,
+    turns: createTurns(() => attempt(self)),
+    ...{ wanted: 0, written: 0, failures: 0, mark: '', triedAt: Number.NEGATIVE_INFINITY },
+    ...none,
   }
-
-  /** What is left there after a write that failed: nothing that says more than is true, if possible. */
-  const leave = async (bytes: Bytes): Promise<OwedWrite['onDisk']> => {
-    if (await saysMore(bytes)) {
-      try {
-        await withdrawFile(deps)
-      } catch (error) {
-        log.debug({ err: error }, `removing ${path} failed`)
-        return 'wrong'
-      }
-      return 'none'
-    }
-    return (await markOf(path)).startsWith('Error') ? 'none' : 'older'
-  }
-
-  const fail = (error: unknown, onDisk: OwedWrite['onDisk']): void => {
-    const file = basename(path)
-    const isNews = owed?.onDisk !== onDisk
-    const text = error instanceof Error ? error.message : String(error)
-    owed = { file, since: owed?.since ?? clock.now(), error: text, onDisk }
-    if (isNews)
-      log.error(
-        { err: error, file },
-        `writing ${path} failed and is tried until it succeeds; ${told[onDisk]}`,
-      )
-    cancel?.()
-    const delay = Math.min(firstRetryMs * 2 ** failures++, longestRetryMs)
-    triedAt = clock.monotonic()
-    if (!closed) cancel = clock.after(delay, () => void turns.next())
-  }
-
-  const attempt = async (): Promise<void> => {
-    if (encode === undefined) return
-    const version = wanted
-    let content: Content | undefined
-    try {
-      content = await encode()
-      await replaceFile(deps, content.bytes)
-    } catch (error) {
-      fail(error, content === undefined ? (owed?.onDisk ?? 'older') : await leave(content.bytes))
-      return
-    } finally {
-      content?.done?.()
-    }
-    written = version
-    mark = await markOf(path)
-    content.written?.()
-    if (owed !== undefined) log.info({ file: owed.file }, `${path} is written again`)
-    owed = undefined
-    failures = 0
-    cancel?.()
-  }
-  const turns = createTurns(() => (closed ? Promise.resolve() : attempt()))
-
+  const { turns } = self
   return {
-    name: basename(path),
-    owed: () => owed,
+    name: basename(deps.path),
+    owed: () => self.owed,
     idle: turns.idle,
-    put: async (next) => {
-      encode = next
-      const version = ++wanted
+    put: async (encode) => {
+      self.encode = encode
+      const version = ++self.wanted
       await turns.next()
-      return written >= version
+      return self.written >= version
     },
-    settle: async () => {
-      await turns.idle()
-      if (closed || encode === undefined) return
-      if (owed === undefined) {
-        if ((await markOf(path)) === mark) return
-        log.warn({ file: basename(path) }, `${path} was changed by another hand: written anew`)
-      } else if (clock.monotonic() - triedAt < firstRetryMs / 2) return
-      await turns.next()
-    },
+    settle: () => settle(self),
     close: async () => {
       const last = turns.idle()
-      cancel?.()
+      self.cancel?.()
       await last
-      closed = true
-      cancel?.()
+      self.isClosed = true
+      self.cancel?.()
     },
   }
 }

@@ -2,6 +2,7 @@
 // directory.db, by the root helper. nscd on Debian keeps groups for an hour, and with them sudo.
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
+import { within } from './within.ts'
 
 export type NameCaches = {
   /** directory.db was put in place: empties them, now and once more a moment later. */
@@ -18,73 +19,77 @@ const againMs = 2_000
 /** A cache that hangs holds up nothing else for longer. */
 const patienceMs = 4_000
 
-/** Makes the emptier. Those who ask while it runs share one further run. */
-export function createNameCaches(deps: {
+export type NameCachesDeps = {
   /** Empties every cache; gives the names of those that are there. */
   readonly empty: () => Promise<readonly string[]>
   readonly clock: Pick<Clock, 'after'>
   readonly log: Log
-}): NameCaches {
-  const { clock, log } = deps
-  let notice: string | undefined
-  let running: Promise<void> | undefined
-  let asked = 0
-  let cancel: (() => void) | undefined
+}
 
-  const tell = (sentence: string | undefined, error?: unknown): void => {
-    if (sentence === notice) return
-    notice = sentence
-    if (sentence === undefined) log.info({}, 'no program on this host caches names any more')
-    else if (error === undefined) log.info({}, sentence)
-    else log.warn({ err: error }, sentence)
+type Self = {
+  readonly deps: NameCachesDeps
+  notice: string | undefined
+  running: Promise<void> | undefined
+  /** How often it was asked for. */
+  asked: number
+  cancel: (() => void) | undefined
+}
+
+function note(self: Self, sentence: string | undefined, error?: unknown): void {
+  const { log } = self.deps
+  if (sentence === self.notice) return
+  self.notice = sentence
+  if (sentence === undefined) log.info({}, 'no program on this host caches names any more')
+  else if (error === undefined) log.info({}, sentence)
+  else log.warn({ err: error }, sentence)
+}
+
+async function emptyOnce(self: Self): Promise<void> {
+  try {
+    const names = await self.deps.empty()
+    const found = `${names.join(', ')} caches names on this host: emptied at each change of the directory`
+    note(self, names.length === 0 ? undefined : found)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    note(
+      self,
+      `caches of names on this host cannot be emptied: nscd, where it runs, goes on with people and groups of before (${reason})`,
+      error,
+    )
   }
+}
 
-  const emptyOnce = async (): Promise<void> => {
-    try {
-      const names = await deps.empty()
-      tell(
-        names.length === 0
-          ? undefined
-          : `${names.join(', ')} caches names on this host: emptied at each change of the directory`,
-      )
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      tell(
-        `caches of names on this host cannot be emptied: nscd, where it runs, goes on with people and groups of before (${reason})`,
-        error,
-      )
-    }
+/** Once more where it was asked for meanwhile. */
+async function run(self: Self): Promise<void> {
+  for (let done = self.asked - 1; done < self.asked;) {
+    done = self.asked
+    await emptyOnce(self)
   }
+  self.running = undefined
+}
 
-  const run = async (): Promise<void> => {
-    for (let done = asked - 1; done < asked;) {
-      done = asked
-      await emptyOnce()
-    }
-    running = undefined
-  }
+function start(self: Self): void {
+  self.asked++
+  self.running ??= run(self)
+}
 
-  const start = (): void => {
-    asked++
-    running ??= run()
-  }
-
+/** Makes the emptier. Those who ask while it runs share one further run. */
+export function createNameCaches(deps: NameCachesDeps): NameCaches {
+  const { clock } = deps
+  const nothing = { notice: undefined, running: undefined, cancel: undefined }
+  const self: Self = { deps, asked: 0, ...nothing }
   return {
     changed: () => {
-      start()
-      cancel?.()
-      cancel = clock.after(againMs, start)
+      start(self)
+      self.cancel?.()
+      self.cancel = clock.after(againMs, () => {
+        start(self)
+      })
     },
     idle: () =>
-      running === undefined
+      self.running === undefined
         ? Promise.resolve()
-        : new Promise((resolve) => {
-            const cancelWait = clock.after(patienceMs, resolve)
-            void running?.then(() => {
-              cancelWait()
-              resolve()
-            })
-          }),
-    notices: () => (notice === undefined ? [] : [notice]),
+        : within(clock, patienceMs, self.running, () => undefined),
+    notices: () => (self.notice === undefined ? [] : [self.notice]),
   }
 }

@@ -11,6 +11,32 @@ const settleMs = 100
 /** Files below /etc that say who and what is local. */
 const files: ReadonlySet<string> = new Set(['passwd', 'group', 'shells'])
 
+/** Calls `changed` for each event of a folder whose name is wanted; the result ends it. */
+function watchFolder(
+  where: string,
+  deps: {
+    readonly isWanted: (name: string | null) => boolean
+    readonly changed: () => void
+    readonly giveUp: (error: unknown, where: string) => void
+  },
+): () => void {
+  const { isWanted, changed, giveUp } = deps
+  try {
+    const watcher = watch(where, { persistent: false }, (_event, name) => {
+      if (isWanted(name)) changed()
+    })
+    watcher.on('error', (error) => {
+      giveUp(error, where)
+    })
+    return () => {
+      watcher.close()
+    }
+  } catch (error) {
+    giveUp(error, where)
+    return () => undefined
+  }
+}
+
 /**
  * Calls back a moment after /etc/passwd, /etc/group, /etc/shells or a file of the sysusers.d folders
  * changed; the result ends it. A folder of sysusers.d that is not there is not watched.
@@ -26,33 +52,22 @@ export function watchAccounts(
 ): () => void {
   const { clock, log, folder = '/etc', sysusers = sysusersFolders } = deps
   let cancel: (() => void) | undefined
+  const soon = (): void => {
+    cancel?.()
+    cancel = clock.after(settleMs, changed)
+  }
   const giveUp = (error: unknown, where: string): void => {
     log.warn(
       { err: error },
       `${where} cannot be watched: a new local account is seen at the next read of the source`,
     )
   }
-  const begin = (where: string, isWanted: (name: string | null) => boolean): (() => void) => {
-    try {
-      const watcher = watch(where, { persistent: false }, (_event, name) => {
-        if (!isWanted(name)) return
-        cancel?.()
-        cancel = clock.after(settleMs, changed)
-      })
-      watcher.on('error', (error) => {
-        giveUp(error, where)
-      })
-      return () => {
-        watcher.close()
-      }
-    } catch (error) {
-      giveUp(error, where)
-      return () => undefined
-    }
-  }
+  const isFile = (name: string | null): boolean => name !== null && files.has(name)
   const watching = [
-    begin(folder, (name) => name !== null && files.has(name)),
-    ...sysusers.filter((each) => existsSync(each)).map((each) => begin(each, () => true)),
+    watchFolder(folder, { isWanted: isFile, changed: soon, giveUp }),
+    ...sysusers
+      .filter((each) => existsSync(each))
+      .map((each) => watchFolder(each, { isWanted: () => true, changed: soon, giveUp })),
   ]
   return () => {
     cancel?.()

@@ -37,60 +37,72 @@ export type CycleDeps = {
   readonly log: Log
 }
 
-const localFailed = 'building the directory for changed local accounts failed'
+type Self = {
+  readonly deps: CycleDeps
+  /** Sessions of accounts that lost access are being ended. */
+  ending: Promise<void>
+  /** Leftovers are being looked for. */
+  looking: Promise<void>
+}
+
+/** The next read does not wait for what follows this one: a helper may hang, or IAM while it is asked for keys. */
+function follow(self: Self, change: AccountsChange | undefined): void {
+  const { settleFiles, publishKeys, endAccess, findLeftovers, log } = self.deps
+  void settleFiles()
+  if (change !== undefined) publishKeys()
+  self.ending = self.ending
+    .then(() => endAccess(change))
+    .catch((error: unknown) => {
+      log.error({ err: error }, 'ending the sessions of accounts that lost access failed')
+    })
+  if (change === undefined) return
+  self.looking = self.looking
+    .then(() => findLeftovers(change))
+    .catch((error: unknown) => {
+      log.error({ err: error }, 'looking for files of earlier owners of a name failed')
+    })
+}
+
+async function read(self: Self, requests: readonly ReadRequest[]): Promise<ReadEnd> {
+  const end = await self.deps.refresher.read(requests)
+  if (end.result.ok) follow(self, end.change)
+  return end
+}
+
+async function rebuild(self: Self, from: 'reload' | 'accounts'): Promise<void> {
+  const { refresher, log } = self.deps
+  try {
+    const change = await refresher.rebuild(from)
+    if (change !== undefined) follow(self, change)
+  } catch (error) {
+    log.error({ err: error }, rebuildFailed[from])
+  }
+}
+
+const rebuildFailed = {
+  reload: 'the new rules cannot be applied before the source is read',
+  accounts: 'building the directory for changed local accounts failed',
+} as const
 
 /** Makes the cycle; nothing is read before start(). */
 export function createCycle(deps: CycleDeps): Cycle {
-  const { loop, refresher, log } = deps
-  let ending = deps.before
-  let looking = Promise.resolve()
-
-  // The next read does not wait for what follows this one: a helper may hang, or IAM while it is asked for keys.
-  const follow = (change: AccountsChange | undefined): void => {
-    void deps.settleFiles()
-    if (change !== undefined) deps.publishKeys()
-    ending = ending
-      .then(() => deps.endAccess(change))
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'ending the sessions of accounts that lost access failed')
-      })
-    if (change === undefined) return
-    looking = looking
-      .then(() => deps.findLeftovers(change))
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'looking for files of earlier owners of a name failed')
-      })
-  }
-
-  const read = async (requests: readonly ReadRequest[]): Promise<ReadEnd> => {
-    const end = await refresher.read(requests)
-    if (end.result.ok) follow(end.change)
-    return end
-  }
-
-  const rebuild = async (from: 'reload' | 'accounts', failed: string): Promise<void> => {
-    try {
-      const change = await refresher.rebuild(from)
-      if (change !== undefined) follow(change)
-    } catch (error) {
-      log.error({ err: error }, failed)
-    }
-  }
-
+  const { loop, refresher } = deps
+  const self: Self = { deps, ending: deps.before, looking: Promise.resolve() }
+  const start = (): Promise<RefreshResult> => loop.start((requests) => read(self, requests))
   return {
-    start: () => loop.start(read),
+    start,
     startFromServed: () => {
-      void rebuild('accounts', localFailed)
-      return loop.start(read)
+      void rebuild(self, 'accounts')
+      return start()
     },
     // Root's word counts at once, even while the source does not answer.
     startByNewRules: async () => {
-      await rebuild('reload', 'the new rules cannot be applied before the source is read')
-      return loop.start(read)
+      await rebuild(self, 'reload')
+      return start()
     },
-    localAccountsChanged: () => rebuild('accounts', localFailed),
-    accessEnded: () => ending,
-    followed: () => looking,
+    localAccountsChanged: () => rebuild(self, 'accounts'),
+    accessEnded: () => self.ending,
+    followed: () => self.looking,
     stop: async () => {
       loop.stop()
       await refresher.close()

@@ -6,6 +6,7 @@ import {
   due,
   firstSchedule,
   type Outcome,
+  type Schedule,
   type ScheduleRules,
 } from './schedule.ts'
 
@@ -25,76 +26,84 @@ export type ReadLoop<Request, Result> = {
 /** A read that has not begun. */
 type Waiting<Request, Result> = PromiseWithResolvers<Result> & { readonly requests: Request[] }
 
-/** Makes the loop; nothing is read before start(). */
-export function createReadLoop<Request, Result>(deps: {
+export type ReadLoopDeps = {
   readonly timing: ScheduleRules
   readonly clock: Clock
   readonly random: () => number
-}): ReadLoop<Request, Result> {
-  const { clock, timing } = deps
-  let schedule = firstSchedule(clock.monotonic())
-  let run: RunRead<Request, Result> | undefined
-  let waiting: Waiting<Request, Result> | undefined
+}
+
+type Self<Request, Result> = {
+  readonly deps: ReadLoopDeps
+  schedule: Schedule
+  run: RunRead<Request, Result> | undefined
+  waiting: Waiting<Request, Result> | undefined
   /** The next read that begins is the schedule's own. */
-  let isScheduled = false
-  let isRunning = false
-  let isStopped = false
-  let cancelTimer: (() => void) | undefined
+  isScheduled: boolean
+  isRunning: boolean
+  isStopped: boolean
+  cancelTimer: (() => void) | undefined
+}
 
-  const arm = (): void => {
-    cancelTimer?.()
-    if (isStopped) return
-    const { at, scheduled } = due(schedule)
-    cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
-      isScheduled ||= scheduled
-      void readNow()
-    })
+function arm<Request, Result>(self: Self<Request, Result>): void {
+  const { clock } = self.deps
+  self.cancelTimer?.()
+  if (self.isStopped) return
+  const { at, scheduled } = due(self.schedule)
+  self.cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
+    self.isScheduled ||= scheduled
+    void readNow(self)
+  })
+}
+
+async function begin<Request, Result>(self: Self<Request, Result>): Promise<void> {
+  const { run, waiting, deps } = self
+  if (self.isRunning || run === undefined || waiting === undefined) return
+  const { requests, resolve, reject } = waiting
+  const after = self.isScheduled ? afterScheduledRead : afterOtherRead
+  self.waiting = undefined
+  self.isScheduled = false
+  self.isRunning = true
+  let outcome: Outcome = { kind: 'failed' }
+  try {
+    const ended = await run(requests)
+    ;({ outcome } = ended)
+    resolve(ended.result)
+  } catch (error) {
+    reject(error)
   }
+  self.isRunning = false
+  const end = { outcome, at: deps.clock.monotonic(), random: deps.random() }
+  self.schedule = after(self.schedule, end, deps.timing)
+  if (self.waiting === undefined) arm(self)
+  else void begin(self)
+}
 
-  const begin = async (): Promise<void> => {
-    if (isRunning || run === undefined || waiting === undefined) return
-    const { requests, resolve, reject } = waiting
-    const after = isScheduled ? afterScheduledRead : afterOtherRead
-    waiting = undefined
-    isScheduled = false
-    isRunning = true
-    let outcome: Outcome = { kind: 'failed' }
-    try {
-      const ended = await run(requests)
-      ;({ outcome } = ended)
-      resolve(ended.result)
-    } catch (error) {
-      reject(error)
-    }
-    isRunning = false
-    schedule = after(schedule, { outcome, at: clock.monotonic(), random: deps.random() }, timing)
-    goOn()
+function readNow<Request, Result>(self: Self<Request, Result>, request?: Request): Promise<Result> {
+  // The read in flight may have passed the group before the change: wait for the one after it.
+  self.waiting ??= { ...Promise.withResolvers<Result>(), requests: [] }
+  if (request !== undefined) self.waiting.requests.push(request)
+  const { promise } = self.waiting
+  void begin(self)
+  return promise
+}
+
+/** Makes the loop; nothing is read before start(). */
+export function createReadLoop<Request, Result>(deps: ReadLoopDeps): ReadLoop<Request, Result> {
+  const idle = { isScheduled: false, isRunning: false, isStopped: false }
+  const self: Self<Request, Result> = {
+    ...{ deps, ...idle, run: undefined, waiting: undefined, cancelTimer: undefined },
+    schedule: firstSchedule(deps.clock.monotonic()),
   }
-
-  const goOn = (): void => {
-    if (waiting === undefined) arm()
-    else void begin()
-  }
-
-  const readNow = (request?: Request): Promise<Result> => {
-    // The read in flight may have passed the group before the change: wait for the one after it.
-    waiting ??= { ...Promise.withResolvers<Result>(), requests: [] }
-    if (request !== undefined) waiting.requests.push(request)
-    const { promise } = waiting
-    void begin()
-    return promise
-  }
-
   return {
-    start: (first) => {
-      run = first
-      isScheduled = true
-      return readNow()
+    start: (run) => {
+      self.run = run
+      self.isScheduled = true
+      return readNow(self)
     },
-    readNow,
+    readNow: (request) => readNow(self, request),
     stop: () => {
-      isStopped = true
-      cancelTimer?.()
+      self.isStopped = true
+      self.cancelTimer?.()
     },
   }
 }

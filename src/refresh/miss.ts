@@ -5,6 +5,7 @@ import { isPossibleName, isReservedName } from '../directory/username.ts'
 import { atMost } from '../platform/at-most.ts'
 import type { Bucket } from '../platform/bucket.ts'
 import type { Clock } from '../platform/clock.ts'
+import { within } from '../platform/within.ts'
 import type { Refresher } from './refresh.ts'
 import type { Store } from './store.ts'
 
@@ -38,71 +39,71 @@ const budgetMs = 1_000
 const missTtlMs = 30_000
 const missNames = 10_000
 
+type Self = {
+  readonly deps: MissDeps
+  /** Names that a read did not have a moment ago. */
+  readonly misses: LRUCache<string, true>
+  reading: Promise<boolean> | undefined
+}
+
+async function read({ deps }: Self): Promise<boolean> {
+  const { refresher, bucket } = deps
+  const cost = refresher.lastCost()
+  if (!bucket.take(cost)) return false
+  const before = refresher.calls()
+  const { ok } = await deps.readNow()
+  // Retries and new pages cost too, if more than was set aside: the debt is paid by waiting.
+  bucket.giveBack(-Math.max(0, refresher.calls() - before - cost))
+  return ok
+}
+
+/** Callers that come while a read runs share the one after it. */
+function sharedRead(self: Self): Promise<boolean> {
+  if (self.reading !== undefined) return self.reading.then(() => self.reading ?? sharedRead(self))
+  self.reading = read(self).finally(() => {
+    self.reading = undefined
+  })
+  return self.reading
+}
+
+/** Names asked for again and again must leave enough for names never asked for before. */
+function mayAskAgain({ deps: { bucket, refresher } }: Self): boolean {
+  return bucket.left() >= Math.max(bucket.size / 2, refresher.lastCost())
+}
+
+function isKnownMiss(self: Self, name: string, isPrivileged: boolean): boolean {
+  if (!isPossibleName(name) || isReservedName(name)) return true
+  if (self.deps.store.current()?.directory.isStranger(name) === true) return true
+  return self.misses.has(name) && !(isPrivileged && mayAskAgain(self))
+}
+
+async function ask(self: Self, name: string): Promise<MissAnswer> {
+  const { clock, store, refresher } = self.deps
+  const done = await within(clock, budgetMs, sharedRead(self), () => undefined)
+  if (store.current()?.directory.accountByName(name) !== undefined) return 'present'
+  // A name asked for again while the source is away: what was said last still counts.
+  if (done !== true) return self.misses.has(name) ? 'absent' : 'unknown'
+  // Of a group that was never read nobody knows whose names it has.
+  if (refresher.unread().some(({ isAbsent, lastReadAt }) => !isAbsent && lastReadAt === undefined))
+    return 'unknown'
+  // A person has the name, and no account only because their tags were never read.
+  if (store.current()?.leftOutNames.includes(name) === true) return 'unknown'
+  self.misses.set(name, true)
+  return 'absent'
+}
+
 /** Makes the bounded way from an unknown name to the source. */
 export function createMissResolver(deps: MissDeps): MissResolver {
-  const { clock, store, refresher, bucket } = deps
   const misses = new LRUCache<string, true>({
     ...atMost(missNames),
     ttl: missTtlMs,
     ttlResolution: 0,
-    perf: { now: clock.monotonic },
+    perf: { now: deps.clock.monotonic },
   })
-  let reading: Promise<boolean> | undefined
-
-  const read = async (): Promise<boolean> => {
-    const cost = refresher.lastCost()
-    if (!bucket.take(cost)) return false
-    const before = refresher.calls()
-    const { ok } = await deps.readNow()
-    // Retries and new pages cost too, if more than was set aside: the debt is paid by waiting.
-    bucket.giveBack(-Math.max(0, refresher.calls() - before - cost))
-    return ok
-  }
-
-  /** Those who come while a read runs share the one after it. */
-  const sharedRead = (): Promise<boolean> => {
-    if (reading === undefined) {
-      reading = read().finally(() => {
-        reading = undefined
-      })
-      return reading
-    }
-    return reading.then(() => reading ?? sharedRead())
-  }
-
-  const within = <T>(promise: Promise<T>): Promise<T | undefined> =>
-    new Promise((resolve, reject) => {
-      const cancel = clock.after(budgetMs, () => {
-        resolve(undefined)
-      })
-      promise.then(resolve, reject).finally(cancel)
-    })
-
-  /** Names asked for again and again must leave enough for names never asked for before. */
-  const mayAskAgain = (): boolean =>
-    bucket.left() >= Math.max(bucket.size / 2, refresher.lastCost())
-
+  const self: Self = { deps, misses, reading: undefined }
   return {
-    isKnownMiss: (name, isPrivileged) => {
-      if (!isPossibleName(name) || isReservedName(name)) return true
-      if (store.current()?.directory.isStranger(name) === true) return true
-      return misses.has(name) && !(isPrivileged && mayAskAgain())
-    },
-    ask: async (name) => {
-      const done = await within(sharedRead())
-      if (store.current()?.directory.accountByName(name) !== undefined) return 'present'
-      // A name asked for again while the source is away: what was said last still counts.
-      if (done !== true) return misses.has(name) ? 'absent' : 'unknown'
-      // Of a group that was never read nobody knows whose names it has.
-      if (
-        refresher.unread().some(({ isAbsent, lastReadAt }) => !isAbsent && lastReadAt === undefined)
-      )
-        return 'unknown'
-      // A person has the name, and no account only because their tags were never read.
-      if (store.current()?.leftOutNames.includes(name) === true) return 'unknown'
-      misses.set(name, true)
-      return 'absent'
-    },
-    stats: () => ({ cached: misses.size, budgetLeft: bucket.left() }),
+    isKnownMiss: (name, isPrivileged) => isKnownMiss(self, name, isPrivileged),
+    ask: (name) => ask(self, name),
+    stats: () => ({ cached: misses.size, budgetLeft: deps.bucket.left() }),
   }
 }

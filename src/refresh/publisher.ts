@@ -31,8 +31,7 @@ export type Publisher = {
   readonly close: () => Promise<void>
 }
 
-/** Makes the publisher. A write that fails is tried until it succeeds; readers keep the last file. */
-export function createPublisher(deps: {
+export type PublisherDeps = {
   readonly store: Store
   readonly file: Pick<DurableFile, 'put' | 'close'>
   /** Called each time another directory.db is in place. */
@@ -43,46 +42,55 @@ export function createPublisher(deps: {
   readonly offlineMs: number
   /** How much older than the last read the time in the file may be. */
   readonly confirmMs: number
-}): Publisher {
-  const { clock, file } = deps
-  let last: (Published & { readonly readAt: Moment }) | null = null
-  let begun = false
-  let closed = false
+}
 
-  const encode = ({ directory, generation, readAt }: Current): Content => {
-    const startedAt = clock.monotonic()
-    const readBootTime = bootTimeOf(readAt, clock, deps.bootClock)
-    const times = { readAt: wallOf(clock, readAt), readBootTime, offlineMs: deps.offlineMs }
-    return {
-      bytes: stamped(directory.snapshot, { generation, ...times }),
-      done: directory.retain(),
-      written: () => {
-        deps.placed()
-        last = { generation, at: clock.now(), tookMs: clock.monotonic() - startedAt, readAt }
-      },
-    }
+type Self = {
+  readonly deps: PublisherDeps
+  last: (Published & { readonly readAt: Moment }) | null
+  hasBegun: boolean
+  isClosed: boolean
+}
+
+function encode(self: Self, { directory, generation, readAt }: Current): Content {
+  const { clock, bootClock, offlineMs, placed } = self.deps
+  const startedAt = clock.monotonic()
+  const readBootTime = bootTimeOf(readAt, clock, bootClock)
+  const times = { readAt: wallOf(clock, readAt), readBootTime, offlineMs }
+  return {
+    bytes: stamped(directory.snapshot, { generation, ...times }),
+    done: directory.retain(),
+    written: () => {
+      placed()
+      self.last = { generation, at: clock.now(), tookMs: clock.monotonic() - startedAt, readAt }
+    },
   }
+}
 
-  const publish = async (): Promise<void> => {
-    const current = deps.store.current()
-    if (current !== undefined && begun && !closed)
-      await file.put(() => Promise.resolve(encode(deps.store.current() ?? current)))
-  }
+async function publish(self: Self): Promise<void> {
+  const { store, file } = self.deps
+  const current = store.current()
+  if (current !== undefined && self.hasBegun && !self.isClosed)
+    await file.put(() => Promise.resolve(encode(self, store.current() ?? current)))
+}
 
+/** Makes the publisher. A write that fails is tried until it succeeds; readers keep the last file. */
+export function createPublisher(deps: PublisherDeps): Publisher {
+  const self: Self = { deps, last: null, hasBegun: false, isClosed: false }
   return {
     begin: () => {
-      begun = true
-      void publish()
+      self.hasBegun = true
+      void publish(self)
     },
-    publish,
+    publish: () => publish(self),
     confirm: () => {
+      const { last } = self
       const readAt = deps.store.current()?.readAt.monotonic ?? 0
-      if (last === null || readAt - last.readAt.monotonic >= deps.confirmMs) void publish()
+      if (last === null || readAt - last.readAt.monotonic >= deps.confirmMs) void publish(self)
     },
-    last: () => last,
+    last: () => self.last,
     close: async () => {
-      closed = true
-      await file.close()
+      self.isClosed = true
+      await deps.file.close()
     },
   }
 }

@@ -32,58 +32,75 @@ function sentenceOf({ message, isAbsent, lastReadAt }: UnreadGroup): string {
     : `${message}: its members of ${new Date(lastReadAt).toISOString()} stay`
 }
 
-/** @param deps.offlineMs how long the last known members of a group serve (source.offline) */
-export function createUnreadGroups(deps: {
+export type UnreadDeps = {
   readonly clock: Clock
+  /** How long the last known members of a group serve (source.offline). */
   readonly offlineMs: number
   readonly log: Log
   readonly audit: Audit
-}): UnreadGroups {
-  const { clock, offlineMs, log, audit } = deps
-  let readAt: ReadonlyMap<string, Moment> = new Map()
-  let unread: readonly UnreadGroup[] = []
+}
 
-  const tell = (before: readonly UnreadGroup[]): void => {
-    const at = clock.now()
-    for (const each of unread) {
-      if (before.some(({ name, code }) => name === each.name && code === each.code)) continue
-      log.warn({ code: each.code, group: each.name, hint: each.hint }, sentenceOf(each))
-      audit({ action: 'source-failing', at, code: each.code, reason: sentenceOf(each) })
-    }
-    for (const { name, code } of before) {
-      if (unread.some((each) => each.name === name)) continue
-      const reason = `group ${name} is read again, or not asked for any more`
-      log.info({ code, group: name }, reason)
-      audit({ action: 'source-recovered', at, code, reason })
-    }
+type Known = UnreadHandover
+
+/** Reports groups that cannot be read any more, and those that can be again. */
+function reportNews(
+  { clock, log, audit }: UnreadDeps,
+  before: readonly UnreadGroup[],
+  unread: readonly UnreadGroup[],
+): void {
+  const at = clock.now()
+  for (const each of unread) {
+    if (before.some(({ name, code }) => name === each.name && code === each.code)) continue
+    log.warn({ code: each.code, group: each.name, hint: each.hint }, sentenceOf(each))
+    audit({ action: 'source-failing', at, code: each.code, reason: sentenceOf(each) })
   }
+  for (const { name, code } of before) {
+    if (unread.some((each) => each.name === name)) continue
+    const reason = `group ${name} is read again, or not asked for any more`
+    log.info({ code, group: name }, reason)
+    audit({ action: 'source-recovered', at, code, reason })
+  }
+}
 
+/** What a state of an earlier run tells. */
+function restored(clock: Clock, { groups, unread }: Reading, savedAt: Moment): Known {
+  const others = unread.flatMap(({ name, lastReadAt }) =>
+    lastReadAt === undefined ? [] : [[name, savedMoment(clock, lastReadAt)] as const],
+  )
+  const readAt = new Map([...groups.map((name) => [name, savedAt] as const), ...others])
+  return { readAt, unread }
+}
+
+/** What is known after a read that was believed. */
+function afterRead({ readAt }: Known, { groups, unread }: Reading, at: Moment): Known {
+  const isUnread = new Set(unread.map(({ name }) => name))
+  const kept = [...readAt].filter(([name]) => isUnread.has(name))
+  return { readAt: new Map([...kept, ...groups.map((name) => [name, at] as const)]), unread }
+}
+
+/** Makes the record of groups that cannot be read. */
+export function createUnreadGroups(deps: UnreadDeps): UnreadGroups {
+  const { clock, offlineMs } = deps
+  let known: Known = { readAt: new Map(), unread: [] }
   return {
     restore: (reading, savedAt) => {
-      unread = reading.unread
-      const others = unread.flatMap(({ name, lastReadAt }) =>
-        lastReadAt === undefined ? [] : [[name, savedMoment(clock, lastReadAt)] as const],
-      )
-      readAt = new Map([...reading.groups.map((name) => [name, savedAt] as const), ...others])
+      known = restored(clock, reading, savedAt)
     },
-    inherit: (handover) => {
-      ;({ readAt, unread } = handover)
+    inherit: ({ readAt, unread }) => {
+      known = { readAt, unread }
     },
-    handOver: () => ({ readAt, unread }),
+    handOver: () => known,
     usable: () =>
       Object.fromEntries(
-        [...readAt]
+        [...known.readAt]
           .filter(([, moment]) => ageOf(clock, moment) <= offlineMs)
           .map(([name, { wall }]) => [name, wall]),
       ),
     believed: (reading, at) => {
-      const before = unread
-      unread = reading.unread
-      const isUnread = new Set(unread.map(({ name }) => name))
-      const kept = [...readAt].filter(([name]) => isUnread.has(name))
-      readAt = new Map([...kept, ...reading.groups.map((name) => [name, at] as const)])
-      tell(before)
+      const before = known
+      known = afterRead(before, reading, at)
+      reportNews(deps, before.unread, known.unread)
     },
-    now: () => unread,
+    now: () => known.unread,
   }
 }

@@ -5,7 +5,7 @@ import type { PeerCredentials } from '../platform/addon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import { decodeRequest, encodeFailure, encodePending } from '../wire/codec.ts'
-import { createFrameSplitter } from '../wire/frames.ts'
+import { createFrameSplitter, type FrameSplitter } from '../wire/frames.ts'
 import { firstDoorOp, signs, status } from '../wire/protocol.ts'
 import { mayAsk } from './authorize.ts'
 import type { Handler } from './handlers.ts'
@@ -25,144 +25,174 @@ export type ConnectionDeps = {
 /** Frames of one connection that wait for their turn. */
 const queueMax = 64
 
-/** Answers what `peer` asks on `socket` until one of the two ends it. */
-export function serveConnection(socket: Socket, peer: PeerCredentials, deps: ConnectionDeps): void {
-  const { line } = deps
-  const privileged = isPrivileged(peer.uid, deps.ownUid)
-  const splitter = createFrameSplitter({ atOnce: queueMax + 1 })
-  const queue: Buffer[] = []
+/** One connection. */
+type Self = {
+  readonly socket: Socket
+  readonly peer: PeerCredentials
+  readonly deps: ConnectionDeps
+  readonly isPrivileged: boolean
+  readonly asker: Asker
+  /** Frames that are not answered yet. */
+  readonly queue: Buffer[]
   /** An answer is being made, or is more than the peer has read. */
-  let busy = false
-  let ending = false
-  let unread: (() => void) | undefined
+  isBusy: boolean
+  isEnding: boolean
+  /** Gives back the room that unread answers take. */
+  unread: (() => void) | undefined
+}
 
-  const refuse = (code: number, reason: string): void => {
-    ending = true
-    deps.onRequest(code, status.BAD_REQUEST)
-    socket.end(encodeFailure(code, status.BAD_REQUEST, reason))
+function refuse(self: Self, code: number, reason: string): void {
+  self.isEnding = true
+  self.deps.onRequest(code, status.BAD_REQUEST)
+  self.socket.end(encodeFailure(code, status.BAD_REQUEST, reason))
+}
+
+function forgetUnread(self: Self): void {
+  self.unread?.()
+  self.unread = undefined
+}
+
+function goOn(self: Self): void {
+  self.isBusy = false
+  forgetUnread(self)
+  takeTurn(self)
+}
+
+function reply(self: Self, code: number, frame: Buffer): void {
+  const { socket, peer, deps } = self
+  deps.onRequest(code, frame[6] ?? 0)
+  // A peer that does not read gets no further answers, and is gone when the idle time is over.
+  if (socket.write(frame) || socket.writableLength === 0) return
+  const giveBack = deps.places.keepUnread(peer.uid, socket.writableLength)
+  if (giveBack === undefined) {
+    socket.destroy()
+    return
   }
+  self.isBusy = true
+  self.unread = giveBack
+  socket.once('drain', () => {
+    goOn(self)
+  })
+}
 
-  const reply = (code: number, frame: Buffer): void => {
-    deps.onRequest(code, frame[6] ?? 0)
-    // Whoever does not read gets no further answers, and is gone when the idle time is over.
-    if (socket.write(frame) || socket.writableLength === 0) return
-    const giveBack = deps.places.keepUnread(peer.uid, socket.writableLength)
-    if (giveBack === undefined) {
-      socket.destroy()
-      return
-    }
-    busy = true
-    unread = giveBack
-    socket.once('drain', goOn)
+/** Sends signs of life until the answer is there: a client takes silence for a resolver that hangs. */
+function showLife({ socket, deps }: Self, code: number): () => void {
+  let cancel = (): void => undefined
+  const wait = (): void => {
+    cancel = deps.clock.after(signs.PENDING_MS, () => {
+      if (socket.destroyed) return
+      if (socket.writableLength === 0) socket.write(encodePending(code))
+      wait()
+    })
   }
-
-  /** Sends signs of life until the answer is there: a client takes silence for a resolver that hangs. */
-  const showLife = (code: number): (() => void) => {
-    let cancel = (): void => undefined
-    const wait = (): void => {
-      cancel = deps.clock.after(signs.PENDING_MS, () => {
-        if (socket.destroyed) return
-        if (socket.writableLength === 0) socket.write(encodePending(code))
-        wait()
-      })
-    }
-    wait()
-    return () => {
-      cancel()
-    }
+  wait()
+  return () => {
+    cancel()
   }
+}
 
-  const answer = (body: Buffer): Promise<void> | undefined => {
-    const request = decodeRequest(body)
-    if (!mayAsk(request.op, peer, deps.ownUid)) {
-      const reason = `uid ${peer.uid} may not ask that`
-      reply(request.op, encodeFailure(request.op, status.DENIED, reason))
-      return undefined
-    }
-    const answered = deps.handle(request, privileged)
-    if (answered instanceof Promise) {
-      const endSigns = request.op >= firstDoorOp ? showLife(request.op) : undefined
-      return answered.finally(endSigns).then((frame) => {
-        busy = false
-        reply(request.op, frame)
-      })
-    }
-    reply(request.op, answered)
+/** Undefined where the answer was given at once. */
+function answer(self: Self, body: Buffer): Promise<void> | undefined {
+  const { peer, deps } = self
+  const request = decodeRequest(body)
+  if (!mayAsk(request.op, peer, deps.ownUid)) {
+    const reason = `uid ${peer.uid} may not ask that`
+    reply(self, request.op, encodeFailure(request.op, status.DENIED, reason))
     return undefined
   }
+  const answered = deps.handle(request, self.isPrivileged)
+  if (answered instanceof Promise) {
+    const endSigns = request.op >= firstDoorOp ? showLife(self, request.op) : undefined
+    return answered.finally(endSigns).then((frame) => {
+      self.isBusy = false
+      reply(self, request.op, frame)
+    })
+  }
+  reply(self, request.op, answered)
+  return undefined
+}
 
-  const failed = (body: Buffer, error: unknown): void => {
-    const code = body[1] ?? 0
-    if (error instanceof FormatError) {
-      refuse(code, error.message)
-      return
+function failed(self: Self, body: Buffer, error: unknown): void {
+  const code = body[1] ?? 0
+  if (error instanceof FormatError) {
+    refuse(self, code, error.message)
+    return
+  }
+  self.deps.log.error({ err: error, op: code }, 'answering a request failed')
+  self.isBusy = false
+  reply(self, code, encodeFailure(code, status.UNAVAIL, 'internal error'))
+}
+
+function canGoOn({ socket, queue, isBusy, isEnding }: Self): boolean {
+  return !isBusy && !isEnding && !socket.destroyed && queue.length > 0
+}
+
+/** A pending answer stops the queue of its own connection, and no other. */
+function answerOne(self: Self): boolean {
+  const { socket, queue } = self
+  const body = socket.destroyed ? undefined : queue.shift()
+  if (body === undefined) return false
+  try {
+    const waiting = answer(self, body)
+    if (waiting !== undefined) {
+      self.isBusy = true
+      waiting
+        .catch((error: unknown) => {
+          failed(self, body, error)
+        })
+        .finally(() => {
+          takeTurn(self)
+        })
     }
-    deps.log.error({ err: error, op: code }, 'answering a request failed')
-    busy = false
-    reply(code, encodeFailure(code, status.UNAVAIL, 'internal error'))
+  } catch (error) {
+    failed(self, body, error)
   }
+  if (queue.length === 0) socket.resume()
+  return canGoOn(self)
+}
 
-  const canGoOn = (): boolean => !busy && !ending && !socket.destroyed && queue.length > 0
+function takeTurn(self: Self): void {
+  if (!canGoOn(self)) return
+  if (!self.isPrivileged) self.deps.line.join(self.asker)
+  else while (answerOne(self));
+}
 
-  /** A pending answer stops the queue of its own connection, and no other. */
-  const answerOne = (): boolean => {
-    const body = socket.destroyed ? undefined : queue.shift()
-    if (body === undefined) return false
-    try {
-      const waiting = answer(body)
-      if (waiting !== undefined) {
-        busy = true
-        waiting
-          .catch((error: unknown) => {
-            failed(body, error)
-          })
-          .finally(takeTurn)
-      }
-    } catch (error) {
-      failed(body, error)
-    }
-    if (queue.length === 0) socket.resume()
-    return canGoOn()
+function take(self: Self, chunk: Buffer, splitter: FrameSplitter): void {
+  const { socket, queue } = self
+  if (self.isEnding) return
+  try {
+    queue.push(...splitter.push(chunk))
+  } catch (error) {
+    refuse(self, 0, error instanceof Error ? error.message : 'bad frame')
+    return
   }
-
-  const asker: Asker = { uid: peer.uid, answerOne }
-
-  const takeTurn = (): void => {
-    if (!canGoOn()) return
-    if (!privileged) line.join(asker)
-    else while (answerOne());
+  if (queue.length > queueMax) {
+    socket.destroy()
+    return
   }
+  takeTurn(self)
+  // What is not answered yet is enough: the rest waits in the kernel, at the peer's cost.
+  if (queue.length > 0) socket.pause()
+}
 
-  const forgetUnread = (): void => {
-    unread?.()
-    unread = undefined
+/** Answers what `peer` asks on `socket` until one of the two ends it. */
+export function serveConnection(socket: Socket, peer: PeerCredentials, deps: ConnectionDeps): void {
+  const self: Self = {
+    ...{ socket, peer, deps },
+    isPrivileged: isPrivileged(peer.uid, deps.ownUid),
+    asker: { uid: peer.uid, answerOne: () => answerOne(self) },
+    queue: [],
+    isBusy: false,
+    isEnding: false,
+    unread: undefined,
   }
-
-  const goOn = (): void => {
-    busy = false
-    forgetUnread()
-    takeTurn()
-  }
-
+  const splitter = createFrameSplitter({ atOnce: queueMax + 1 })
   socket.once('close', () => {
-    queue.length = 0
-    forgetUnread()
-    line.leave(asker)
+    self.queue.length = 0
+    forgetUnread(self)
+    deps.line.leave(self.asker)
   })
   socket.on('data', (chunk) => {
-    if (ending) return
-    try {
-      queue.push(...splitter.push(chunk))
-    } catch (error) {
-      refuse(0, error instanceof Error ? error.message : 'bad frame')
-      return
-    }
-    if (queue.length > queueMax) {
-      socket.destroy()
-      return
-    }
-    takeTurn()
-    // What is not answered yet is enough: the rest waits in the kernel, at the peer's cost.
-    if (queue.length > 0) socket.pause()
+    take(self, chunk, splitter)
   })
 }

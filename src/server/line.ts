@@ -31,64 +31,76 @@ const sliceMs = 1
  */
 const acceptShare = 4
 
-/** Makes a line that nobody stands in. */
-export function createLine({ now, nextTurn }: LineDeps): Line {
-  // Maps and sets keep the order of insertion: the first of each is next.
+type Self = {
+  readonly deps: LineDeps
+  /** Maps and sets keep the order of insertion: the first of each is next. */
+  readonly byUid: Map<number, Set<Asker>>
+  /** A slice is due at the next turn of the event loop. */
+  isDue: boolean
+  hasArrivals: boolean
+  acceptUntil: number
+}
+
+function answerNext(self: Self): void {
+  const { byUid } = self
+  const [first] = byUid
+  if (first === undefined) return
+  const [uid, askers] = first
+  byUid.delete(uid)
+  const [asker] = askers
+  if (asker === undefined) return
+  askers.delete(asker)
+  // To the end of both, before the answer: it may make the asker leave.
+  if (askers.size > 0) byUid.set(uid, askers)
+  if (asker.answerOne()) join(self, asker)
+}
+
+function slice(self: Self): void {
+  const { now } = self.deps
+  self.isDue = false
+  const from = now()
+  if (!self.hasArrivals || from >= self.acceptUntil) {
+    let at: number
+    do {
+      answerNext(self)
+      at = now()
+    } while (self.byUid.size > 0 && at - from < sliceMs)
+    self.acceptUntil = at + (at - from) * acceptShare
+  }
+  self.hasArrivals = false
+  wake(self)
+}
+
+function wake(self: Self): void {
+  if (self.isDue || self.byUid.size === 0) return
+  self.isDue = true
+  self.deps.nextTurn(() => {
+    slice(self)
+  })
+}
+
+function join(self: Self, asker: Asker): void {
+  const askers = self.byUid.get(asker.uid)
+  if (askers === undefined) self.byUid.set(asker.uid, new Set([asker]))
+  else askers.add(asker)
+  wake(self)
+}
+
+/** Makes an empty queue. */
+export function createLine(deps: LineDeps): Line {
   const byUid = new Map<number, Set<Asker>>()
-  let due = false
-  let came = false
-  let acceptUntil = -Infinity
-
-  const answerNext = (): void => {
-    const [first] = byUid
-    if (first === undefined) return
-    const [uid, askers] = first
-    byUid.delete(uid)
-    const [asker] = askers
-    if (asker === undefined) return
-    askers.delete(asker)
-    // To the end of both, before the answer: it may make the asker leave.
-    if (askers.size > 0) byUid.set(uid, askers)
-    if (asker.answerOne()) join(asker)
-  }
-
-  const slice = (): void => {
-    due = false
-    const from = now()
-    if (!came || from >= acceptUntil) {
-      let at: number
-      do {
-        answerNext()
-        at = now()
-      } while (byUid.size > 0 && at - from < sliceMs)
-      acceptUntil = at + (at - from) * acceptShare
-    }
-    came = false
-    wake()
-  }
-
-  const wake = (): void => {
-    if (due || byUid.size === 0) return
-    due = true
-    nextTurn(slice)
-  }
-
-  const join = (asker: Asker): void => {
-    const askers = byUid.get(asker.uid)
-    if (askers === undefined) byUid.set(asker.uid, new Set([asker]))
-    else askers.add(asker)
-    wake()
-  }
-
+  const self: Self = { deps, byUid, isDue: false, hasArrivals: false, acceptUntil: -Infinity }
   return {
-    join,
+    join: (asker) => {
+      join(self, asker)
+    },
     leave: (asker) => {
       const askers = byUid.get(asker.uid)
       askers?.delete(asker)
       if (askers?.size === 0) byUid.delete(asker.uid)
     },
     someoneCame: () => {
-      came = true
+      self.hasArrivals = true
     },
   }
 }

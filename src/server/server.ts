@@ -1,12 +1,12 @@
 // resolver.sock: accepts, bounds, times and answers. Nothing that a peer sends ends or blocks it.
 import { chmodSync, rmSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { ResolverError } from '../errors.ts'
 import type { Addon } from '../platform/addon.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import { descriptorOf } from '../platform/peer.ts'
-import { serveConnection } from './connection.ts'
+import { serveConnection, type ConnectionDeps } from './connection.ts'
 import type { Handler } from './handlers.ts'
 import { createLine } from './line.ts'
 import { createPlaces, placesMax } from './places.ts'
@@ -53,6 +53,34 @@ export async function removeStaleSocket(path: string): Promise<void> {
   rmSync(path, { force: true })
 }
 
+/** Serves one connection of a peer that has a place. */
+function serve(socket: Socket, deps: ConnectionDeps & Pick<ServerDeps, 'peerCredentials'>): void {
+  const fd = descriptorOf(socket)
+  const peer = fd === undefined ? undefined : deps.peerCredentials(fd)
+  const leave = peer === undefined ? undefined : deps.places.enter(peer.uid)
+  if (peer === undefined || leave === undefined) {
+    socket.destroy()
+    return
+  }
+  socket.once('close', leave)
+  serveConnection(socket, peer, deps)
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(
+        new ResolverError('resolver_socket', `listening on ${path}: ${error.message}`, {
+          hint: 'the directory must exist and belong to the user iamlogin',
+          cause: error,
+        }),
+      )
+    })
+    server.listen({ path, backlog }, resolve)
+  })
+  chmodSync(path, 0o666)
+}
+
 /**
  * Listens on `path`, mode 0666: everyone may ask for names.
  * @throws {ResolverError} when another resolver listens there.
@@ -60,20 +88,8 @@ export async function removeStaleSocket(path: string): Promise<void> {
 export async function startServer(deps: ServerDeps): Promise<ResolverServer> {
   await removeStaleSocket(deps.path)
   const sockets = new Set<Socket>()
-  const places = createPlaces(deps.ownUid)
   const line = createLine({ now: () => performance.now(), nextTurn: setImmediate })
-  const connection = { ...deps, line, places }
-  const serve = (socket: Socket): void => {
-    const fd = descriptorOf(socket)
-    const peer = fd === undefined ? undefined : deps.peerCredentials(fd)
-    const leave = peer === undefined ? undefined : places.enter(peer.uid)
-    if (peer === undefined || leave === undefined) {
-      socket.destroy()
-      return
-    }
-    socket.once('close', leave)
-    serveConnection(socket, peer, connection)
-  }
+  const connection = { ...deps, line, places: createPlaces(deps.ownUid) }
   const server = createServer({ allowHalfOpen: false }, (socket) => {
     line.someoneCame()
     sockets.add(socket)
@@ -84,25 +100,14 @@ export async function startServer(deps: ServerDeps): Promise<ResolverServer> {
       sockets.delete(socket)
     })
     try {
-      serve(socket)
+      serve(socket, connection)
     } catch (error) {
       deps.log.warn({ err: error }, 'a connection was refused')
       socket.destroy()
     }
   })
   server.maxConnections = placesMax
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => {
-      reject(
-        new ResolverError('resolver_socket', `listening on ${deps.path}: ${error.message}`, {
-          hint: 'the directory must exist and belong to the user iamlogin',
-          cause: error,
-        }),
-      )
-    })
-    server.listen({ path: deps.path, backlog }, resolve)
-  })
-  chmodSync(deps.path, 0o666)
+  await listen(server, deps.path)
   return {
     connections: () => sockets.size,
     close: () =>

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { ResolverError } from '../errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
+import { within } from '../platform/within.ts'
 import type { Prepared, Service } from '../service.ts'
 import { errorText } from './error-text.ts'
 import type { ReadConfig } from './prepare.ts'
@@ -58,12 +59,7 @@ export async function reload(deps: ReloadDeps, signal: AbortSignal): Promise<voi
   }
   if (signal.aborted || !(await replace(next, deps))) return
   // A source that does not answer holds up no further reload, and no stop.
-  await Promise.race([
-    service.firstRead(),
-    once(signal, 'abort'),
-    new Promise<void>((over) => {
-      clock.after(announceMs, over)
-    }),
-  ])
+  const read = Promise.race([service.firstRead(), once(signal, 'abort')])
+  await within(clock, announceMs, read, () => undefined)
   deps.announce(next.config)
 }
