@@ -2,6 +2,7 @@
 // start and reload. Pure: the facts of the host are handed in.
 import { dirname } from 'node:path'
 import { judgeSudoers, type SudoFacts } from '../setup/sudoers.ts'
+import type { Config } from './config.ts'
 import { originText, type LoadedConfig } from './load.ts'
 import { nearestRegion } from './partition.ts'
 
@@ -98,62 +99,80 @@ function regionsOf({
   ]
 }
 
-/** Everything that this host does not have; empty where all is there. */
-export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Finding[] {
-  const { config, rows, ignored } = loaded
-  const at = (key: string): string => {
-    const origin = rows.find((row) => row.key === key)?.origin ?? 'default'
-    return `${originText(origin)}: ${key}`
-  }
-  const { access, accounts } = config
-  const ofSudo = judgeSudoers(host.sudo)
-  const missing = [
-    ...access.localGroups
-      .filter((name) => !host.groups.has(name))
-      .map(
-        (name) =>
-          `${at('access.local_groups')}: this host has no group "${name}": groupadd ${name}, or remove it`,
-      ),
-    ...Object.keys(access.sharedAccounts)
-      .filter((name) => !host.users.has(name))
-      .map(
-        (name) =>
-          `${at('access.shared_accounts')}: this host has no user "${name}": useradd ${name}, or remove it`,
-      ),
+/** Says where a key was written, as in "FILE:LINE: access.groups". */
+type At = (key: string) => string
+
+/** Accounts, groups and shells that the configuration names and this host has not. */
+function missingNames({ access, accounts }: Config, host: HostFacts, at: At): readonly string[] {
+  const groups = access.localGroups.filter((name) => !host.groups.has(name))
+  const users = Object.keys(access.sharedAccounts).filter((name) => !host.users.has(name))
+  return [
+    ...groups.map(
+      (name) =>
+        `${at('access.local_groups')}: this host has no group "${name}": groupadd ${name}, or remove it`,
+    ),
+    ...users.map(
+      (name) =>
+        `${at('access.shared_accounts')}: this host has no user "${name}": useradd ${name}, or remove it`,
+    ),
     ...(host.isShell(accounts.shell)
       ? []
       : [
           `${at('accounts.shell')}: "${accounts.shell}" is not in /etc/shells or not installed here; people get /bin/sh: install it, or choose another`,
         ]),
-    ...(config.ids.min <= 1_879_048_191
-      ? [
-          `${at('ids.min')}: ${config.ids.min}..${Math.min(config.ids.max, 1_879_048_191)} is also given to containers by systemd-nspawn (524288..1879048191): a process in one could have a person's uid; choose ids.min from 1879048192 on, or run no such container`,
+  ]
+}
+
+/** systemd's containers take uids from 524288 to this one; https://systemd.io/UIDS-GIDS/ */
+const lastContainerId = 1_879_048_191
+
+function sharedIds({ ids }: Config, at: At): readonly string[] {
+  return ids.min > lastContainerId
+    ? []
+    : [
+        `${at('ids.min')}: ${ids.min}..${Math.min(ids.max, lastContainerId)} is also given to containers by systemd-nspawn (524288..${lastContainerId}): a process in one could have a person's uid; choose ids.min from ${lastContainerId + 1} on, or run no such container`,
+      ]
+}
+
+function unknownRegions(config: Config, at: At): readonly string[] {
+  return regionsOf(config).flatMap(([key, region]) => {
+    const near = nearestRegion(region)
+    return near === undefined
+      ? []
+      : [
+          `${at(key)}: this version knows no AWS region "${region}": its endpoints may not resolve; did you mean "${near}"? If AWS has "${region}" by now, all is well`,
         ]
-      : []),
+  })
+}
+
+/** Everything that this host does not have; empty where all is there. */
+export function findOnHost(loaded: LoadedConfig, host: HostFacts): readonly Finding[] {
+  const { config, rows, ignored } = loaded
+  const at: At = (key) => {
+    const origin = rows.find((row) => row.key === key)?.origin ?? 'default'
+    return `${originText(origin)}: ${key}`
+  }
+  const ofSudo = judgeSudoers(host.sudo)
+  const warnings = [
+    ...missingNames(config, host, at),
+    ...sharedIds(config, at),
     ...(ofSudo === undefined ? [] : [ofSudo]),
     ...host.sssd,
-    ...regionsOf(config).flatMap(([key, region]) => {
-      const near = nearestRegion(region)
-      return near === undefined
-        ? []
-        : [
-            `${at(key)}: this version knows no AWS region "${region}": its endpoints may not resolve; did you mean "${near}"? If AWS has "${region}" by now, all is well`,
-          ]
-    }),
+    ...unknownRegions(config, at),
     ...ignored.map(
       (file) => `${file}: not read, for its name does not end in .toml: rename it, or move it away`,
     ),
   ]
-  const shut = unsearchable(host)
+  const closed = unsearchable(host)
   const errors = [
-    ...shut.map(
+    ...closed.map(
       (folder) =>
         `${folder}: every process must be able to enter this folder, for the modules read root's lists in it: chmod o+x ${folder}`,
     ),
-    ...unreadable(filesOf(loaded), host, new Set(shut)),
+    ...unreadable(filesOf(loaded), host, new Set(closed)),
   ]
   return [
     ...errors.map((message) => ({ level: 'error' as const, message })),
-    ...missing.map((message) => ({ level: 'warning' as const, message })),
+    ...warnings.map((message) => ({ level: 'warning' as const, message })),
   ]
 }

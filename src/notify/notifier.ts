@@ -41,77 +41,92 @@ export type NotifierDeps = {
 
 export { AbortError }
 
+type Self = {
+  readonly deps: NotifierDeps
+  readonly queue: Delivery[]
+  readonly stopper: AbortController
+  running: Promise<void> | undefined
+  dropped: number
+}
+
+function drop(self: Self, { event, id }: Pick<Delivery, 'event' | 'id'>, why: unknown): void {
+  const dropped = ++self.dropped
+  self.deps.log.error(
+    { err: why, action: event.action, delivery: id, dropped },
+    'a notification is given up; the audit event itself is where it always is',
+  )
+}
+
+async function attempt({ deps, stopper }: Self, delivery: Delivery): Promise<void> {
+  const timeout = AbortSignal.timeout(deps.tryMs)
+  try {
+    await deps.send(delivery, AbortSignal.any([stopper.signal, timeout]))
+  } catch (error) {
+    if (!timeout.aborted) throw error
+    throw new Error(`no answer within ${deps.tryMs} ms`, { cause: error })
+  }
+}
+
+/** Tries one until it is taken, given up, or the resolver stops. */
+async function deliver(self: Self, delivery: Delivery): Promise<void> {
+  const { deps, stopper } = self
+  try {
+    await pRetry(() => attempt(self, delivery), {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: deps.pauseMs,
+      maxTimeout: 60_000,
+      maxRetryTime: deps.giveUpMs,
+      randomize: true,
+      signal: stopper.signal,
+    })
+  } catch (error) {
+    drop(self, delivery, error)
+  }
+}
+
+async function run(self: Self): Promise<void> {
+  const { queue, stopper } = self
+  for (let next = queue[0]; next !== undefined && !stopper.signal.aborted; next = queue[0]) {
+    await deliver(self, next)
+    queue.shift()
+  }
+  // Only a stop leaves any.
+  for (const delivery of queue.splice(0)) drop(self, delivery, stopper.signal.reason)
+  self.running = undefined
+}
+
+function enqueue(self: Self, event: AuditEvent): void {
+  const { deps, queue } = self
+  if (!deps.events.includes(event.action)) return
+  if (queue.length >= deps.queueMax) {
+    // Not the first: it is on its way.
+    const [oldest] = queue.splice(1, 1)
+    if (oldest !== undefined) drop(self, oldest, new Error(`${deps.queueMax} events wait already`))
+  }
+  const id = deps.newId()
+  try {
+    queue.push({ id, event, body: JSON.stringify(deps.document(event)) })
+  } catch (error) {
+    drop(self, { id, event }, error)
+    return
+  }
+  self.running ??= run(self)
+}
+
 /** Makes the sink. It never throws and never waits. */
 export function createNotifier(deps: NotifierDeps): Notifier {
-  const { log } = deps
-  const queue: Delivery[] = []
   const stopper = new AbortController()
-  let running: Promise<void> | undefined
-  let dropped = 0
-
-  const drop = ({ event, id }: Pick<Delivery, 'event' | 'id'>, why: unknown): void => {
-    dropped++
-    log.error(
-      { err: why, action: event.action, delivery: id, dropped },
-      'a notification is given up; the audit event itself is where it always is',
-    )
-  }
-
-  const attempt = async (delivery: Delivery): Promise<void> => {
-    const timeout = AbortSignal.timeout(deps.tryMs)
-    try {
-      await deps.send(delivery, AbortSignal.any([stopper.signal, timeout]))
-    } catch (error) {
-      if (!timeout.aborted) throw error
-      throw new Error(`no answer within ${deps.tryMs} ms`, { cause: error })
-    }
-  }
-
-  const run = async (): Promise<void> => {
-    for (let next = queue[0]; next !== undefined && !stopper.signal.aborted; next = queue[0]) {
-      const delivery = next
-      try {
-        await pRetry(() => attempt(delivery), {
-          retries: Number.POSITIVE_INFINITY,
-          minTimeout: deps.pauseMs,
-          maxTimeout: 60_000,
-          maxRetryTime: deps.giveUpMs,
-          randomize: true,
-          signal: stopper.signal,
-        })
-      } catch (error) {
-        drop(delivery, error)
-      }
-      queue.shift()
-    }
-    // Only a stop leaves any.
-    for (const delivery of queue.splice(0)) drop(delivery, stopper.signal.reason)
-    running = undefined
-  }
-
+  const self: Self = { deps, queue: [], stopper, running: undefined, dropped: 0 }
   return {
-    dropped: () => dropped,
+    dropped: () => self.dropped,
     notify: (event) => {
-      if (!deps.events.includes(event.action)) return
-      if (queue.length >= deps.queueMax) {
-        // Not the first: it is on its way.
-        const [oldest] = queue.splice(1, 1)
-        if (oldest !== undefined) drop(oldest, new Error(`${deps.queueMax} events wait already`))
-      }
-      const id = deps.newId()
-      try {
-        queue.push({ id, event, body: JSON.stringify(deps.document(event)) })
-      } catch (error) {
-        drop({ id, event }, error)
-        return
-      }
-      running ??= run()
+      enqueue(self, event)
     },
     close: async () => {
       const timer = setTimeout(() => {
         stopper.abort(new Error('the resolver stops'))
       }, deps.closeMs)
-      await running
+      await self.running
       clearTimeout(timer)
     },
   }

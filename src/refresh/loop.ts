@@ -74,6 +74,10 @@ async function begin<Request, Result>(self: Self<Request, Result>): Promise<void
   self.isRunning = false
   const end = { outcome, at: deps.clock.monotonic(), random: deps.random() }
   self.schedule = after(self.schedule, end, deps.timing)
+  goOn(self)
+}
+
+function goOn<Request, Result>(self: Self<Request, Result>): void {
   if (self.waiting === undefined) arm(self)
   else void begin(self)
 }
