@@ -1,5 +1,7 @@
 // One growing buffer: a file of a hundred thousand users leaves no garbage behind while it is written.
 
+import { createGrowing } from '../wire/growing.ts'
+
 export type Output = {
   /** Where the next byte goes. */
   readonly at: () => number
@@ -22,49 +24,39 @@ export type Output = {
 
 /** @param size room at the start, in bytes */
 export function createOutput(size: number): Output {
-  let bytes = Buffer.allocUnsafeSlow(size)
-  let at = 0
-  const room = (more: number): void => {
-    if (at + more <= bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(bytes.length * 2, at + more))
-    bytes.copy(larger, 0, 0, at)
-    bytes = larger
-  }
-  const skip = (size: number): void => {
-    room(size)
-    bytes.fill(0, at, at + size)
-    at += size
+  const { take, at, bytes, fill } = createGrowing(size, (room) => Buffer.allocUnsafeSlow(room))
+  const skip = (count: number): void => {
+    const start = take(count)
+    bytes().fill(0, start, start + count)
   }
   return {
-    at: () => at,
-    bytes: () => bytes,
-    skip,
+    ...{ at, bytes, skip },
     align: () => {
-      skip(-at & 3)
+      skip(-at() & 3)
     },
     u32: (value) => {
-      room(4)
-      at = bytes.writeUInt32LE(value, at)
+      const start = take(4)
+      bytes().writeUInt32LE(value, start)
     },
     u64: (value) => {
-      room(8)
-      at = bytes.writeBigUInt64LE(BigInt(value), at)
+      const start = take(8)
+      bytes().writeBigUInt64LE(BigInt(value), start)
     },
     i64: (value) => {
-      room(8)
-      at = bytes.writeBigInt64LE(BigInt(value), at)
+      const start = take(8)
+      bytes().writeBigInt64LE(BigInt(value), start)
     },
     raw: (value) => {
-      room(value.length)
-      bytes.set(value, at)
-      at += value.length
+      const start = take(value.length)
+      bytes().set(value, start)
     },
     str: (value) => {
       // UTF-16 units take at most three bytes each.
-      room(2 + value.length * 3)
-      const length = bytes.write(value, at + 2, 'utf8')
-      bytes.writeUInt16LE(length, at)
-      at += 2 + length
+      fill(2 + value.length * 3, (to, start) => {
+        const length = to.write(value, start + 2, 'utf8')
+        to.writeUInt16LE(length, start)
+        return 2 + length
+      })
     },
   }
 }

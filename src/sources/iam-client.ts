@@ -16,6 +16,21 @@ export type IamClientOptions = {
 /** IAM is one service for the whole partition; any region of it leads there. */
 const anyRegion = 'us-east-1'
 
+/** Those of the role, where one is to be assumed, by those of this host. */
+function credentialsFor({ assumeRole, externalId }: IamClientOptions, region: string) {
+  if (assumeRole === undefined) return hostCredentials()
+  return fromTemporaryCredentials({
+    masterCredentials: hostCredentials(),
+    params: {
+      RoleArn: assumeRole,
+      RoleSessionName: 'iamlogin',
+      ...(externalId === undefined ? {} : { ExternalId: externalId }),
+    },
+    clientConfig: { region },
+    clientPlugins: [answerGate(stsService)],
+  })
+}
+
 /**
  * Standard retries: 3 attempts with jitter. Time-outs: 2 s to connect, 5 s for an answer.
  * STS, for assume_role, is found by the region or by AWS_ENDPOINT_URL_STS.
@@ -26,22 +41,9 @@ export function createIamClient(
   sums?: AnswerSums,
 ): IAMClient {
   const region = options.region ?? process.env['AWS_REGION'] ?? anyRegion
-  const credentials =
-    options.assumeRole === undefined
-      ? hostCredentials()
-      : fromTemporaryCredentials({
-          masterCredentials: hostCredentials(),
-          params: {
-            RoleArn: options.assumeRole,
-            RoleSessionName: 'iamlogin',
-            ...(options.externalId === undefined ? {} : { ExternalId: options.externalId }),
-          },
-          clientConfig: { region },
-          clientPlugins: [answerGate(stsService)],
-        })
   const client = new IAMClient({
     region,
-    credentials,
+    credentials: credentialsFor(options, region),
     maxAttempts: 3,
     retryMode: 'standard',
     requestHandler: {

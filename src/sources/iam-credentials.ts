@@ -53,6 +53,18 @@ async function readBody(
   }
 }
 
+function toSourceKey(
+  { SSHPublicKeyId: id = '', UploadDate: uploaded, Status: state }: SSHPublicKeyMetadata,
+  body: string,
+): SourceKey {
+  return {
+    ...{ id, origin: 'iam', body },
+    ...(uploaded === undefined ? {} : { uploadedAt: uploaded.getTime() }),
+    // Whatever is not said to be active is not.
+    ...(state === 'Active' ? {} : { inactive: true }),
+  }
+}
+
 /** The keys that were uploaded to IAM, inactive ones too. */
 async function readUploadedKeys(
   client: IAMClient,
@@ -81,17 +93,7 @@ async function readUploadedKeys(
       const body = bodies.get(id) ?? (await readBody(client, user, id, signal))
       if (body === undefined) return []
       bodies.set(id, body)
-      const uploaded = key.UploadDate?.getTime()
-      return [
-        {
-          id,
-          origin: 'iam',
-          body,
-          ...(uploaded === undefined ? {} : { uploadedAt: uploaded }),
-          // Whatever is not said to be active is not.
-          ...(key.Status === 'Active' ? {} : { inactive: true }),
-        },
-      ]
+      return [toSourceKey(key, body)]
     }),
   )
   return keys.flat()
@@ -184,6 +186,38 @@ export async function identify(
 /** Once one part has answered, a login waits no longer than this for the others. */
 const otherPartsMs = 2_000
 
+/** Reads of the parts of one person's credentials: what failed of them, and when the others are late. */
+type Parts = {
+  readonly unread: UnreadPart[]
+  readonly errors: SourceError[]
+  /** Ends reads that are not wanted any more. */
+  readonly stop: AbortSignal
+  readonly late: AbortController
+  timer: NodeJS.Timeout | undefined
+}
+
+/** What one part says; undefined where it could not be read. */
+async function part<T>(
+  parts: Parts,
+  name: CredentialPart,
+  read: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    const answer = await read
+    parts.timer ??= setTimeout(() => {
+      parts.late.abort(new DOMException('the others have answered', 'AbortError'))
+    }, otherPartsMs)
+    return answer
+  } catch (error) {
+    if (parts.stop.aborted || !(error instanceof SourceError)) throw error
+    if (error.code === 'source_unknown_user') throw error
+    const { code, message, hint } = error
+    parts.errors.push(error)
+    parts.unread.push({ part: name, code, message, hint })
+    return undefined
+  }
+}
+
 /** What the parts that answered say, and why the others did not. */
 export async function readCredentials(
   client: IAMClient,
@@ -197,45 +231,23 @@ export async function readCredentials(
 ): Promise<SourceCredentials> {
   const { bodies, signal: stop } = wanted
   const late = new AbortController()
-  let timer: NodeJS.Timeout | undefined
   const signal = AbortSignal.any([stop, late.signal])
-  const unread: UnreadPart[] = []
-  const errors: SourceError[] = []
-  const part = async <T>(name: CredentialPart, read: Promise<T>): Promise<T | undefined> => {
-    try {
-      const answer = await read
-      timer ??= setTimeout(() => {
-        late.abort(new DOMException('the others have answered', 'AbortError'))
-      }, otherPartsMs)
-      return answer
-    } catch (error) {
-      if (stop.aborted || !(error instanceof SourceError)) throw error
-      if (error.code === 'source_unknown_user') throw error
-      const { code, message, hint } = error
-      errors.push(error)
-      unread.push({ part: name, code, message, hint })
-      return undefined
-    }
-  }
+  const parts: Parts = { unread: [], errors: [], stop, late, timer: undefined }
+  const { unread, errors } = parts
   try {
     const [uploaded, tags, mfa] = await Promise.all([
-      part('uploads', readUploadedKeys(client, user, { bodies, signal })),
-      wanted.tags ? part('tags', readTags(client, user, signal)) : undefined,
-      wanted.mfa ? part('mfa', readMfa(client, user, signal)) : undefined,
+      part(parts, 'uploads', readUploadedKeys(client, user, { bodies, signal })),
+      wanted.tags ? part(parts, 'tags', readTags(client, user, signal)) : undefined,
+      wanted.mfa ? part(parts, 'mfa', readMfa(client, user, signal)) : undefined,
     ])
-    if (
-      errors[0] !== undefined &&
-      uploaded === undefined &&
-      tags === undefined &&
-      mfa === undefined
-    )
-      throw errors[0]
+    const isNothingRead = [uploaded, tags, mfa].every((each) => each === undefined)
+    if (errors[0] !== undefined && isNothingRead) throw errors[0]
     return {
       keys: [...(uploaded ?? []), ...keysFromTags(tags ?? [])],
       ...(mfa === undefined ? {} : { mfa }),
       ...(unread.length === 0 ? {} : { unread }),
     }
   } finally {
-    clearTimeout(timer)
+    clearTimeout(parts.timer)
   }
 }

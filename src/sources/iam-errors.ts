@@ -59,55 +59,85 @@ function unresolved({ host, code }: AwsFailure, attempt: string): readonly [stri
   ]
 }
 
-type Told = readonly [code: SourceError['code'], sentence: string, hint: string]
+/** A kind of failure, by the names that the SDK and Node give it. */
+type Kind = {
+  readonly code: SourceError['code']
+  readonly is: (failure: AwsFailure) => boolean
+  readonly text: (
+    failure: AwsFailure,
+    attempt: string,
+    asked: Asked,
+  ) => readonly [sentence: string, hint: string]
+}
 
-function tell(failure: AwsFailure, attempt: string, asked: Asked): Told {
-  const { name, message, code } = failure
-  if (/^AccessDenied|^UnauthorizedOperation|NotAuthorized|^AuthorizationError/.test(name))
-    return ['source_denied', ...denied(failure, attempt, asked)]
-  if (/Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/.test(name))
-    return [
-      'source_throttled',
-      `${attempt}: AWS throttles ${asked.action}: ${message}`,
+const credentialErrors =
+  /CredentialsProvider|TokenProvider|InvalidClientTokenId|UnrecognizedClient|ExpiredToken|SignatureDoesNotMatch|IncompleteSignature|MissingAuthentication/
+
+/** The first that fits counts. */
+const kinds: readonly Kind[] = [
+  {
+    code: 'source_denied',
+    is: ({ name }) =>
+      /^AccessDenied|^UnauthorizedOperation|NotAuthorized|^AuthorizationError/.test(name),
+    text: denied,
+  },
+  {
+    code: 'source_throttled',
+    is: ({ name }) => /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/.test(name),
+    text: ({ message }, attempt, { action }) => [
+      `${attempt}: AWS throttles ${action}: ${message}`,
       'raise source.refresh, or name fewer groups: IAM limits calls per account',
-    ]
-  if (
-    /RequestTimeTooSkewed|RequestExpired|SignatureExpired/.test(name) ||
-    /[Ss]ignature (expired|not yet)/.test(message)
-  )
-    return [
-      'source_clock_skew',
+    ],
+  },
+  {
+    code: 'source_clock_skew',
+    is: ({ name, message }) =>
+      /RequestTimeTooSkewed|RequestExpired|SignatureExpired/.test(name) ||
+      /[Ss]ignature (expired|not yet)/.test(message),
+    text: ({ message }, attempt) => [
       `${attempt}: the clock of this host is wrong: ${message}`,
       'set the clock: run chrony or systemd-timesyncd (169.254.169.123 is the time server of EC2)',
-    ]
-  if (
-    /CredentialsProvider|TokenProvider|InvalidClientTokenId|UnrecognizedClient|ExpiredToken|SignatureDoesNotMatch|IncompleteSignature|MissingAuthentication/.test(
-      name,
-    )
-  )
-    return [
-      'source_no_credentials',
+    ],
+  },
+  {
+    code: 'source_no_credentials',
+    is: ({ name }) => credentialErrors.test(name),
+    text: ({ message }, attempt) => [
       `${attempt}: no valid credentials: ${message}`,
       'attach an instance profile with the policy of `iamlogin policy` to this host, or set source.assume_role',
-    ]
-  if (/^ENOTFOUND$|^EAI_/.test(code)) return ['source_unreachable', ...unresolved(failure, attempt)]
-  if (/Timeout|AbortError/.test(name) || /ETIMEDOUT|ECONNABORTED/.test(code))
-    return [
-      'source_timeout',
+    ],
+  },
+  {
+    code: 'source_unreachable',
+    is: ({ code }) => /^ENOTFOUND$|^EAI_/.test(code),
+    text: unresolved,
+  },
+  {
+    code: 'source_timeout',
+    is: ({ name, code }) => /Timeout|AbortError/.test(name) || /ETIMEDOUT|ECONNABORTED/.test(code),
+    text: ({ message }, attempt) => [
       `${attempt}: no answer in time: ${message}`,
       'check the route to AWS (or to source.endpoint) and the proxy settings',
-    ]
-  if (/^E[A-Z]+/.test(code) || /NetworkingError|socket hang up/.test(`${name} ${message}`))
-    return [
-      'source_unreachable',
+    ],
+  },
+  {
+    code: 'source_unreachable',
+    is: ({ name, message, code }) =>
+      /^E[A-Z]+/.test(code) || /NetworkingError|socket hang up/.test(`${name} ${message}`),
+    text: ({ message }, attempt) => [
       `${attempt}: no network: ${message}`,
       'check the network, DNS, and source.endpoint',
-    ]
-  return [
-    'source_malformed',
-    `${attempt}: ${asked.action} failed: ${name}: ${message}`,
+    ],
+  },
+]
+
+const anyOther: Kind = {
+  code: 'source_malformed',
+  is: () => true,
+  text: ({ name, message }, attempt, { action }) => [
+    `${attempt}: ${action} failed: ${name}: ${message}`,
     `see ${name} in the "Common Errors" of the AWS API reference; if AWS is well, report this`,
-  ]
+  ],
 }
 
 /**
@@ -120,7 +150,9 @@ export function toSourceError(error: unknown, attempt: string, asked: Asked): So
       hint: error.hint,
       cause: error,
     })
-  const [code, sentence, hint] = tell(describe(error), attempt, asked)
+  const failure = describe(error)
+  const { code, text } = kinds.find(({ is }) => is(failure)) ?? anyOther
+  const [sentence, hint] = text(failure, attempt, asked)
   return new SourceError(code, sentence, { hint, cause: error })
 }
 

@@ -103,6 +103,14 @@ async function readPage(
   }
 }
 
+function replaced(name: string): SourceError {
+  return new SourceError(
+    'source_malformed',
+    `reading group ${name}: it was replaced by another of that name while it was read`,
+    { hint: 'the next refresh reads it again' },
+  )
+}
+
 /** Of pages without a sum nothing is known again. */
 function pagesToKnow(pages: readonly Page[]): Pick<GroupRead, 'pages'> {
   const known = pages.flatMap(({ sum, users, IsTruncated, Marker }): readonly GroupPage[] =>
@@ -136,12 +144,7 @@ export function createGroupReader(
         readPage(client, sums, { name, signal, ...(marker && { marker }) }, known),
       )
       for await (const page of pages) {
-        if (read[0] !== undefined && read[0].group.id !== page.group.id)
-          throw new SourceError(
-            'source_malformed',
-            `reading group ${name}: it was replaced by another of that name while it was read`,
-            { hint: 'the next refresh reads it again' },
-          )
+        if (read[0] !== undefined && read[0].group.id !== page.group.id) throw replaced(name)
         read.push(page)
       }
     } catch (error) {

@@ -1,5 +1,6 @@
 // Primitive types of the wire: little-endian integers and counted strings, every bound checked.
 import { FormatError } from '../errors.ts'
+import { createGrowing } from './growing.ts'
 
 function broken(what: string): FormatError {
   return new FormatError('format_frame', `decoding a frame: ${what}`, {
@@ -76,54 +77,45 @@ export type Writer = {
 }
 
 /** Writes one frame; room for the length is kept in front. */
+// eslint-disable-next-line max-lines-per-function -- a method for each primitive type
 export function createWriter(): Writer {
-  let bytes = Buffer.allocUnsafe(512)
-  let at = 4
-  const room = (size: number): number => {
-    if (at + size > bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, at + size))
-      bytes.copy(larger, 0, 0, at)
-      bytes = larger
-    }
-    const start = at
-    at += size
-    return start
-  }
+  const { take, at, bytes } = createGrowing(512, (size) => Buffer.allocUnsafe(size))
+  take(4)
   const u32 = (value: number): void => {
-    const start = room(4)
-    bytes.writeUInt32LE(value, start)
+    const start = take(4)
+    bytes().writeUInt32LE(value, start)
   }
   return {
     u32,
     u8: (value) => {
-      const start = room(1)
-      bytes.writeUInt8(value, start)
+      const start = take(1)
+      bytes().writeUInt8(value, start)
     },
     u16: (value) => {
-      const start = room(2)
-      bytes.writeUInt16LE(value, start)
+      const start = take(2)
+      bytes().writeUInt16LE(value, start)
     },
     u64: (value) => {
-      const start = room(8)
-      bytes.writeBigUInt64LE(value, start)
+      const start = take(8)
+      bytes().writeBigUInt64LE(value, start)
     },
     i64: (value) => {
-      const start = room(8)
-      bytes.writeBigInt64LE(value, start)
+      const start = take(8)
+      bytes().writeBigInt64LE(value, start)
     },
     str: (value) => {
       const length = Buffer.byteLength(value)
-      const start = room(2 + length)
-      bytes.writeUInt16LE(length, start)
-      bytes.write(value, start + 2, 'utf8')
+      const start = take(2 + length)
+      bytes().writeUInt16LE(length, start)
+      bytes().write(value, start + 2, 'utf8')
     },
     list: (items, write) => {
       u32(items.length)
       for (const item of items) write(item)
     },
     finish: () => {
-      bytes.writeUInt32LE(at - 4, 0)
-      return bytes.subarray(0, at)
+      bytes().writeUInt32LE(at() - 4, 0)
+      return bytes().subarray(0, at())
     },
   }
 }

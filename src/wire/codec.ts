@@ -4,12 +4,16 @@ import { FormatError } from '../errors.ts'
 import { createReader, createWriter, type Reader, type Writer } from './bytes.ts'
 import { flagStale, op, status, wireVersion, type Status, type Verdict } from './protocol.ts'
 
-export type SessionFields = {
+/** Who asks PAM for what: its items, cleaned and cut by the module; pam_get_item(3). */
+export type PamContext = {
   readonly user: string
   readonly service: string
   readonly tty: string
   readonly rhost: string
   readonly ruser: string
+}
+
+export type SessionFields = PamContext & {
   readonly pid: number
   /** Microseconds since the epoch. */
   readonly timeUs: bigint
@@ -37,14 +41,7 @@ export type Request =
       readonly keyType: string
       readonly keyBlob: string
     }
-  | {
-      readonly op: typeof op.ACCOUNT
-      readonly user: string
-      readonly service: string
-      readonly tty: string
-      readonly rhost: string
-      readonly ruser: string
-    }
+  | ({ readonly op: typeof op.ACCOUNT } & PamContext)
   | ({ readonly op: typeof op.SESSION_OPEN | typeof op.SESSION_CLOSE } & SessionFields)
 
 export type Response =
@@ -79,6 +76,21 @@ function malformed(what: string): FormatError {
   })
 }
 
+/** What PAM tells of a login; native/pam/pam-context.h writes it. */
+function readPamContext(read: Reader): PamContext {
+  return {
+    user: read.str(),
+    service: read.str(),
+    tty: read.str(),
+    rhost: read.str(),
+    ruser: read.str(),
+  }
+}
+
+function writePamContext(write: Writer, { user, service, tty, rhost, ruser }: PamContext): void {
+  for (const each of [user, service, tty, rhost, ruser]) write.str(each)
+}
+
 function readPayload(code: number, read: Reader): Request {
   switch (code) {
     case op.PING:
@@ -102,23 +114,12 @@ function readPayload(code: number, read: Reader): Request {
         keyBlob: read.str(),
       }
     case op.ACCOUNT:
-      return {
-        op: code,
-        user: read.str(),
-        service: read.str(),
-        tty: read.str(),
-        rhost: read.str(),
-        ruser: read.str(),
-      }
+      return { op: code, ...readPamContext(read) }
     case op.SESSION_OPEN:
     case op.SESSION_CLOSE:
       return {
         op: code,
-        user: read.str(),
-        service: read.str(),
-        tty: read.str(),
-        rhost: read.str(),
-        ruser: read.str(),
+        ...readPamContext(read),
         pid: read.u32(),
         timeUs: read.i64(),
         session: read.str(),
@@ -145,6 +146,7 @@ export function decodeRequest(body: Buffer): Request {
 }
 
 /** The whole request frame, length included. */
+// eslint-disable-next-line max-lines-per-function -- a switch with the fields of each opcode
 export function encodeRequest(request: Request): Buffer {
   const write = createWriter()
   write.u8(wireVersion)
@@ -176,14 +178,7 @@ export function encodeRequest(request: Request): Buffer {
     case op.ACCOUNT:
     case op.SESSION_OPEN:
     case op.SESSION_CLOSE:
-      for (const field of [
-        request.user,
-        request.service,
-        request.tty,
-        request.rhost,
-        request.ruser,
-      ])
-        write.str(field)
+      writePamContext(write, request)
       if (request.op !== op.ACCOUNT) {
         write.u32(request.pid)
         write.i64(request.timeUs)
@@ -239,16 +234,7 @@ export function encodeSuccess(code: number, response: Response, stale: boolean):
       break
     case 'passwds':
     case 'groups':
-      write.u64(response.generation)
-      write.u32(response.next)
-      if (response.kind === 'passwds')
-        write.list(response.entries, (entry) => {
-          writePasswd(write, entry)
-        })
-      else
-        write.list(response.entries, (entry) => {
-          writeGroup(write, entry)
-        })
+      writePage(write, response)
       break
     case 'keys':
       write.list(response.lines, write.str)
@@ -262,6 +248,23 @@ export function encodeSuccess(code: number, response: Response, stale: boolean):
       break
   }
   return write.finish()
+}
+
+/** A page of a list, and where the next one begins. */
+function writePage(
+  write: Writer,
+  response: Extract<Response, { kind: 'passwds' | 'groups' }>,
+): void {
+  write.u64(response.generation)
+  write.u32(response.next)
+  if (response.kind === 'passwds')
+    write.list(response.entries, (entry) => {
+      writePasswd(write, entry)
+    })
+  else
+    write.list(response.entries, (entry) => {
+      writeGroup(write, entry)
+    })
 }
 
 /** A whole frame that says no, with the reason for logs. */
