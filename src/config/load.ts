@@ -206,24 +206,26 @@ function optional<K extends string, V>(key: K, value: V | undefined): { readonly
   return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: V })
 }
 
-function toConfig(raw: RawConfig): Config {
+function toSource({ source }: RawConfig): Config['source'] {
   const times = {
-    refreshMs: raw.source.refresh,
-    offlineMs: raw.source.offline,
-    missCallsPerMinute: raw.source.miss_calls_per_minute,
+    refreshMs: source.refresh,
+    offlineMs: source.offline,
+    missCallsPerMinute: source.miss_calls_per_minute,
   }
+  if (source.kind === 'file') return { kind: 'file', ...times, path: source.path }
   return {
-    source:
-      raw.source.kind === 'file'
-        ? { kind: 'file', ...times, path: raw.source.path }
-        : {
-            kind: 'iam',
-            ...times,
-            ...optional('assumeRole', raw.source.assume_role),
-            ...optional('externalId', raw.source.external_id),
-            ...optional('region', raw.source.region),
-            ...optional('endpoint', raw.source.endpoint),
-          },
+    kind: 'iam',
+    ...times,
+    ...optional('assumeRole', source.assume_role),
+    ...optional('externalId', source.external_id),
+    ...optional('region', source.region),
+    ...optional('endpoint', source.endpoint),
+  }
+}
+
+function toConfig(raw: RawConfig): Config {
+  return {
+    source: toSource(raw),
     access: {
       groups: raw.access.groups,
       instanceTag: raw.access.instance_tag,

@@ -69,6 +69,17 @@ async function refreshBy(
   }
 }
 
+async function keysReply(parts: ControlParts, name: string): Promise<Reply> {
+  const current = parts.store.current()
+  if (current === undefined) return notRead(parts)
+  const keys = await keysOf(parts, current, name)
+  if (typeof keys === 'string')
+    return failure(503, 'source_unavailable', keys, 'see iamlogin status')
+  if (keys === undefined)
+    return failure(404, 'not_found', `no user "${name}" here`, `iamlogin explain ${name} tells why`)
+  return json(keys)
+}
+
 async function route(request: IncomingMessage, serving: () => Serving): Promise<Reply> {
   const { parts, expose } = serving()
   const url = URL.parse(`http://control${request.url ?? '/'}`)
@@ -91,20 +102,8 @@ async function route(request: IncomingMessage, serving: () => Serving): Promise<
       return current === undefined ? notRead(parts) : json(groupsOf(current))
     case 'GET explain':
       return json(await explainOf(parts, name))
-    case 'GET keys': {
-      if (current === undefined) return notRead(parts)
-      const keys = await keysOf(parts, current, name)
-      if (typeof keys === 'string')
-        return failure(503, 'source_unavailable', keys, 'see iamlogin status')
-      if (keys === undefined)
-        return failure(
-          404,
-          'not_found',
-          `no user "${name}" here`,
-          `iamlogin explain ${name} tells why`,
-        )
-      return json(keys)
-    }
+    case 'GET keys':
+      return keysReply(parts, name)
     case 'POST refresh':
       return json(
         await refreshBy(serving, {

@@ -213,29 +213,36 @@ function ownHomeNotice(
   return [{ ...about, code: 'home-refused', reason: livesThere(own, user, value) }]
 }
 
-function makeAccount(
-  { record: user, name }: Named<SourceUser>,
-  context: Making,
-): Account | Refusal {
-  const { rules, local, taken, space, homes, notices } = context
-  const unread = context.unread(user)
-  if (unread !== undefined) return unread
+/** The uid of the tag iamlogin:uid, else the one that is given to the UserId. */
+function uidOf(user: SourceUser, { rules, space }: Making): number | Refusal {
   const wanted = user.overrides?.uid
-  if (wanted !== undefined && !inRange(wanted, rules.ids))
+  if (wanted === undefined) return space.give(user.id)
+  if (!inRange(wanted, rules.ids))
     return refuse(
       user,
       'user',
       'id-out-of-range',
       `iamlogin:uid ${wanted} is not one that may be given (ids.min..ids.max is ${rules.ids.min}..${rules.ids.max}, never systemd's 2147352576..2147418111)`,
     )
-  if (wanted !== undefined && !space.take(wanted, user.id))
+  if (!space.take(wanted, user.id))
     return refuse(
       user,
       'user',
       'id-clash',
       `iamlogin:uid ${wanted} is the id of another user or group, or of a local one`,
     )
-  const uid = wanted ?? space.give(user.id)
+  return wanted
+}
+
+function makeAccount(
+  { record: user, name }: Named<SourceUser>,
+  context: Making,
+): Account | Refusal {
+  const { rules, local, taken, homes, notices } = context
+  const unread = context.unread(user)
+  if (unread !== undefined) return unread
+  const uid = uidOf(user, context)
+  if (typeof uid !== 'number') return uid
   const isOthers = (component: string): boolean => {
     const owner = taken.get(component.toLowerCase())
     return (
@@ -298,18 +305,11 @@ function compareNames(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** Builds the directory: the same input, in any order, gives the same one. */
-export function buildDirectory(input: BuildInput): Directory {
-  const { source, rules, local, pins } = input
-  const refused: Refusal[] = []
-  const notices: Notice[] = []
-  const present = membersOf(source, rules.groups)
-  const wantedGroups = new Set([...rules.groups, ...rules.sudoGroups])
-  const users = unique(source.users, ({ id }) => present.has(id))
-  const groups = unique(source.groups, ({ name }) => wantedGroups.has(name))
-  const names = nameAll(users, groups, { rules, local, refused })
-
-  // One space for uids and gids: a user's private group has the user's own number.
+/**
+ * One space for uids and gids, since a user's private group has the user's own number, with the ids that
+ * were given before.
+ */
+function idSpaceFor({ rules, local, pins }: BuildInput, names: Names, notices: Notice[]): IdSpace {
   const living = new Map(pinOf(pins.gids, sudoGroupId))
   const untagged = [sudoGroupId]
   for (const [kind, named, given] of [
@@ -320,57 +320,87 @@ export function buildDirectory(input: BuildInput): Directory {
       const isTagged = 'overrides' in record && record.overrides.uid !== undefined
       if (!isTagged) untagged.push(record.id)
       const pin = given[record.id]
-      if (pin !== undefined) {
-        living.set(record.id, pin)
-        if (!inRange(pin, rules.ids)) notices.push(movedFrom(pin, kind, record))
-      }
+      if (pin === undefined) continue
+      living.set(record.id, pin)
+      if (!inRange(pin, rules.ids)) notices.push(movedFrom(pin, kind, record))
     }
-  const space = createIdSpace(rules.ids, living, local.ids, untagged)
-  const sudoGid = space.give(sudoGroupId)
+  return createIdSpace(rules.ids, living, local.ids, untagged)
+}
+
+/** Homes by the rules, beside those of local users. */
+function homesFor({ rules, local, pins }: BuildInput): Pick<Making, 'homes' | 'localHomes'> {
   const localHomes = localHomesIn(homeFolder(rules.home), local.homes)
-  const part = (word: string): string =>
+  const componentOf = (word: string): string =>
     rules.home.slice(homeFolder(rules.home).length + 1).replaceAll('%u', word)
   const homes = createHomes(pins.homes ?? {}, (word) => {
-    const component = part(word)
+    const component = componentOf(word)
     return localHomes.has(component) || isLocalName(local, component)
   })
+  return { homes, localHomes }
+}
+
+/** The names of accounts by the ids of their people, sorted. */
+function namerOf(accounts: readonly Account[]): (ids: ReadonlySet<string>) => readonly string[] {
+  const nameById = new Map(accounts.map(({ user, passwd }) => [user.id, passwd.name]))
+  return (ids) => [...ids].flatMap((id) => nameById.get(id) ?? []).toSorted(compareNames)
+}
+
+type Gids = readonly (readonly [id: string, gid: number])[]
+
+/** Private groups, those of the source, and the one of sudo, with the gids that are new pins. */
+function makeGroups(
+  { source, rules }: BuildInput,
+  accounts: readonly Account[],
+  {
+    groups,
+    space,
+    sudoGid,
+  }: {
+    readonly groups: Names['groups']
+    readonly space: IdSpace
+    readonly sudoGid: number
+  },
+): { readonly groups: readonly Group[]; readonly gids: Gids } {
+  const namesOf = namerOf(accounts)
+  const given = groups.map(({ record, name }) => ({ record, name, gid: space.give(record.id) }))
+  const sudoers = namesOf(membersOf(source, rules.sudoGroups))
+  return {
+    groups: [
+      ...accounts.map(({ passwd: { name, gid } }) => ({ name, gid, members: [] })),
+      ...given.map(({ record, name, gid }) => ({
+        ...{ name, gid },
+        members: namesOf(new Set(record.memberIds)),
+      })),
+      { name: sudoGroupName, gid: sudoGid, members: sudoers },
+    ],
+    gids: [[sudoGroupId, sudoGid], ...given.map(({ record, gid }) => [record.id, gid] as const)],
+  }
+}
+
+/** Builds the directory: the same input, in any order, gives the same one. */
+export function buildDirectory(input: BuildInput): Directory {
+  const { source, rules, local, pins } = input
+  const refused: Refusal[] = []
+  const notices: Notice[] = []
+  const present = membersOf(source, rules.groups)
+  const wantedGroups = new Set([...rules.groups, ...rules.sudoGroups])
+  const users = unique(source.users, ({ id }) => present.has(id))
+  const sourceGroups = unique(source.groups, ({ name }) => wantedGroups.has(name))
+  const names = nameAll(users, sourceGroups, { rules, local, refused })
+  const space = idSpaceFor(input, names, notices)
+  // Before any account: it has the first choice of ids.
+  const sudoGid = space.give(sudoGroupId)
+  const { homes, localHomes } = homesFor(input)
   const unread = unreadRefusal(source)
   const naming = { rules, local, taken: names.taken }
   const making = { ...naming, unread, space, homes, localHomes, refused, notices }
   const accounts = makeAccounts(names.users, making)
-
-  const nameById = new Map<string, string>()
-  for (const { user, passwd } of accounts) {
-    nameById.set(user.id, passwd.name)
-  }
-  const membersNamed = function (ids: ReadonlySet<string>): readonly string[] {
-    const names: string[] = []
-    for (const id of ids) {
-      const name = nameById.get(id)
-      if (name !== undefined) names.push(name)
-    }
-    return names.toSorted(compareNames)
-  }
-  const linuxGroups: Group[] = []
-  for (const { passwd } of accounts) {
-    linuxGroups.push({ name: passwd.name, gid: passwd.gid, members: [] })
-  }
-  const gids: (readonly [string, number])[] = [[sudoGroupId, sudoGid]]
-  for (const { record, name } of names.groups) {
-    const gid = space.give(record.id)
-    gids.push([record.id, gid])
-    linuxGroups.push({ name, gid, members: membersNamed(new Set(record.memberIds)) })
-  }
-  const sudoers = membersNamed(membersOf(source, rules.sudoGroups))
-  linuxGroups.push({ name: sudoGroupName, gid: sudoGid, members: sudoers })
+  const { groups, gids } = makeGroups(input, accounts, { groups: names.groups, space, sudoGid })
   // A tag's as well: another user whose tag gets the same number later is refused.
   const uids = accounts.map(({ user, passwd }) => [user.id, passwd.uid] as const)
   const words = homes.words()
   return {
-    accounts,
-    groups: linuxGroups,
-    refused,
-    notices,
+    ...{ accounts, groups, refused, notices },
     shared: sharedPeople(source, rules),
     pins: {
       uids: addPins(pins.uids, uids),

@@ -1,5 +1,5 @@
 // Groups are believed one by one: what a read could not say of a group, the last good read says.
-import type { SourceDirectory, SourceUser, UnreadGroup } from './types.ts'
+import type { SourceDirectory, SourceGroup, SourceUser, UnreadGroup } from './types.ts'
 
 /** Tells whether a person of an earlier read may still exist by what this read told. */
 function survivors(fetched: SourceDirectory): (user: SourceUser) => boolean {
@@ -16,6 +16,31 @@ function survivors(fetched: SourceDirectory): (user: SourceUser) => boolean {
     (!fetched.complete && !idByName.has(name.toLowerCase()))
 }
 
+/** What is completed. */
+type Merging = {
+  readonly before: SourceDirectory | undefined
+  /** People of the last read who may still exist. */
+  readonly known: ReadonlyMap<string, SourceUser>
+  readonly groups: SourceGroup[]
+  /** Ids of people of whom only the last read tells. */
+  readonly wanted: Set<string>
+  complete: boolean
+}
+
+/** Takes the last known members of one group, or of "*". */
+function keepGroup(merging: Merging, name: string): void {
+  const { before, known, groups, wanted } = merging
+  if (name === '*' && before?.complete === true) {
+    merging.complete = true
+    for (const id of known.keys()) wanted.add(id)
+  }
+  const group = before?.groups.find((each) => each.name === name)
+  if (group === undefined) return
+  const memberIds = group.memberIds.filter((id) => known.has(id))
+  for (const id of memberIds) wanted.add(id)
+  groups.push({ ...group, memberIds })
+}
+
 /**
  * Completes what was read with the last known members of the groups that could not be read. A group
  * that the source says it does not have (`isAbsent`) has no members: that is an answer.
@@ -30,38 +55,22 @@ export function mergeUnread(
 ): SourceDirectory {
   if (fetched.unread === undefined) return fetched
   const mayExist = survivors(fetched)
-  const known = new Map<string, SourceUser>()
-  for (const user of before?.users ?? []) {
-    if (mayExist(user)) known.set(user.id, user)
-  }
+  const survivorsOfLast = before?.users.filter(mayExist) ?? []
+  const known = new Map(survivorsOfLast.map((user) => [user.id, user]))
+  const { complete } = fetched
   const groups = [...fetched.groups]
-  const wanted = new Set<string>()
-  const unread: UnreadGroup[] = []
-  let { complete } = fetched
-  for (const each of fetched.unread) {
+  const merging: Merging = { before, known, groups, wanted: new Set(), complete }
+  const unread = fetched.unread.map((each): UnreadGroup => {
     const readAt = each.isAbsent ? undefined : lastReadAt.get(each.name)
-    unread.push(readAt === undefined ? each : { ...each, lastReadAt: readAt })
-    if (readAt === undefined) continue
-    if (each.name === '*' && before?.complete === true) {
-      complete = true
-      for (const id of known.keys()) wanted.add(id)
-    }
-    const group = before?.groups.find(({ name }) => name === each.name)
-    if (group === undefined) continue
-    const memberIds: string[] = []
-    for (const id of group.memberIds) {
-      if (known.has(id)) memberIds.push(id)
-    }
-    for (const id of memberIds) wanted.add(id)
-    groups.push({ ...group, memberIds })
-  }
-  for (const { id } of fetched.users) wanted.delete(id)
-  const kept = [...wanted].flatMap((id) => known.get(id) ?? [])
+    if (readAt === undefined) return each
+    keepGroup(merging, each.name)
+    return { ...each, lastReadAt: readAt }
+  })
+  for (const { id } of fetched.users) merging.wanted.delete(id)
+  const kept = [...merging.wanted].flatMap((id) => known.get(id) ?? [])
   return {
     users: [...fetched.users, ...kept],
-    groups,
-    complete,
-    unread,
+    ...{ groups, unread, complete: merging.complete },
     keptUserIds: kept.map(({ id }) => id),
     ...(fetched.pages === undefined ? {} : { pages: fetched.pages }),
   }
