@@ -22,6 +22,14 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts'],
+    // A function fits a screen; one that cannot says why on the line above it.
+    rules: {
+      'max-lines-per-function': ['error', { max: 40, skipBlankLines: true, skipComments: true }],
+    },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+  },
+  {
     files: ['vitest.config.ts', 'vitest.mutation.config.ts', 'stryker.config.ts'],
     // Vitest and Stryker read a configuration from its default export.
     rules: { 'import-x/no-default-export': 'off' },

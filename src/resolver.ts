@@ -174,34 +174,45 @@ type KeyParts = {
   readonly forget: () => Promise<void>
 }
 
-function createKeyParts(
-  deps: ResolverDeps,
-  before: Inheritance,
-  parts: DirectoryParts & { readonly files: Files },
-): KeyParts {
-  const { config, clock, log, mayWrite, keySource } = deps
-  const { store, loop, files } = parts
-  const { offlineMs, missCallsPerMinute } = config.source
-  for (const { id, credentials } of before.keys) keySource.remember(id, credentials.keys)
-  const thisMoment = (): WrittenAt => ({ now: clock.now(), bootTime: deps.bootClock() })
+/** What of people's keys is written to disk, once the resolver before writes no more. */
+function keyWriters(
+  { config, clock, local, bootClock, mayWrite }: ResolverDeps,
+  { store, files }: DirectoryParts & { readonly files: Files },
+  all: KeyLookup['all'],
+): { readonly save: () => Promise<void>; readonly publish: () => Promise<void> } {
+  const thisMoment = (): WrittenAt => ({ now: clock.now(), bootTime: bootClock() })
   const encode = (): Promise<Buffer> => {
     const directory = store.current()?.directory
     if (directory === undefined) return Promise.resolve(nothingPublished(thisMoment()))
     return encodePublished({
-      ...{ directory, local: deps.local(), people: keys.all(), offlineMs },
+      ...{ directory, local: local(), people: all(), offlineMs: config.source.offlineMs },
       ...{ keys: config.keys, requireMfa: config.access.requireMfa },
       ...thisMoment(),
       wallOf: (moment) => wallOf(clock, moment),
     })
   }
-  const save = async (): Promise<void> => {
-    await mayWrite
-    await files.keys.save(keys.all)
+  return {
+    save: async () => {
+      await mayWrite
+      await files.keys.save(all)
+    },
+    publish: async () => {
+      await mayWrite
+      await files.keys.publish(encode)
+    },
   }
-  const publish = async (): Promise<void> => {
-    await mayWrite
-    await files.keys.publish(encode)
-  }
+}
+
+function createKeyParts(
+  deps: ResolverDeps,
+  before: Inheritance,
+  parts: DirectoryParts & { readonly files: Files },
+): KeyParts {
+  const { config, clock, log, keySource } = deps
+  const { store, loop } = parts
+  const { offlineMs, missCallsPerMinute } = config.source
+  for (const { id, credentials } of before.keys) keySource.remember(id, credentials.keys)
+  const { save, publish } = keyWriters(deps, parts, () => keys.all())
   const keeper = createKeyKeeper({
     ...{ clock, save, confirmMs: confirmMsOf(offlineMs) },
     publish: async () => {
@@ -357,6 +368,13 @@ function begin(parts: Parts, cycle: Cycle, before: Inheritance): Promise<Refresh
   return before.isResumed ? cycle.startFromServed() : cycle.start()
 }
 
+/** Writes a last time what is known, then nothing. */
+async function close({ keeper, publisher, files }: Parts): Promise<void> {
+  await keeper.close()
+  await publisher.close()
+  await Promise.all(files.all.map((file) => file.close()))
+}
+
 /** Makes a resolver. Without waiting: between two resolvers no request goes unanswered. */
 export function createResolver(deps: ResolverDeps): Resolver {
   const { config, clock, log, version } = deps
@@ -367,7 +385,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   const keyParts = createKeyParts(deps, before, { ...directoryParts, files })
   const accessParts = createAccessParts(deps, directoryParts, keyParts)
   const parts: Parts = { ...directoryParts, ...keyParts, ...accessParts, files }
-  const { store, refresher, keys, keeper, publisher, misses, door, sessions } = parts
+  const { store, refresher, keys, misses, door, sessions } = parts
   const cycle = createResolverCycle(deps, parts, before)
   const metrics = createResolverMetrics(deps, parts)
   const stopWatching = watchAccounts(() => void cycle.localAccountsChanged(), { clock, log })
@@ -382,14 +400,8 @@ export function createResolver(deps: ResolverDeps): Resolver {
       await cycle.stop()
     },
     handOver: () => ({
-      ...{
-        origin,
-        isReload: true,
-        isResumed: false,
-        hadState: true,
-        notices: [],
-        generation: before.generation,
-      },
+      ...{ origin, isReload: true, isResumed: false, hadState: true, notices: [] },
+      generation: before.generation,
       handover: refresher.handOver(),
       state: files.state.held(),
       keys: keys.handOver(),
@@ -398,9 +410,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     watched: cycle.accessEnded,
     close: async () => {
       await cycle.followed()
-      await keeper.close()
-      await publisher.close()
-      await Promise.all(files.all.map((file) => file.close()))
+      await close(parts)
       await deps.keySource.close()
     },
   }

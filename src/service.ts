@@ -54,6 +54,108 @@ function portOf(listen: string): string {
   return listen.slice(listen.lastIndexOf(':'))
 }
 
+type Self = {
+  readonly deps: ServiceDeps
+  readonly sockets: Control[]
+  /** Who answers. */
+  now: Place
+  metrics: Control | undefined
+  /** What one before still has under way. */
+  leaving: Promise<unknown>
+  firstRead: Promise<RefreshResult>
+}
+
+function createPlace(
+  deps: ServiceDeps,
+  prepared: Prepared,
+  from: { readonly inherited: Inheritance; readonly mayWrite: Promise<void> },
+): Place {
+  const { config, configVersion, keySource, audit } = prepared
+  const own = { config, configVersion, keySource, audit }
+  const resolver = createResolver({ ...deps, ...own, ...from })
+  const replaced = Promise.withResolvers<undefined>()
+  return {
+    ...resolver.control,
+    resolver,
+    prepared,
+    replaced: replaced.promise,
+    leave: () => {
+      replaced.resolve(undefined)
+    },
+  }
+}
+
+function openMetrics(self: Self, { metrics: { listen } }: Config): Promise<Control | undefined> {
+  const { log } = self.deps
+  if (listen === '') return Promise.resolve(undefined)
+  return startMetrics({ listen, serving: () => self.now, log })
+}
+
+/** Another port is opened before the one in use is closed; the same port can only be opened after. */
+async function moveMetrics(self: Self, next: Config): Promise<void> {
+  const before = self.now.prepared.config
+  const [from, to] = [before.metrics.listen, next.metrics.listen]
+  if (from === to) return
+  const isSamePort = self.metrics !== undefined && portOf(from) === portOf(to)
+  if (isSamePort) await self.metrics?.close()
+  try {
+    const opened = await openMetrics(self, next)
+    if (!isSamePort) await self.metrics?.close()
+    self.metrics = opened
+  } catch (error) {
+    if (isSamePort) self.metrics = await openMetrics(self, before)
+    throw error
+  }
+}
+
+async function openSockets(self: Self): Promise<void> {
+  const { deps, sockets } = self
+  const { paths, clock, log, addon, ownUid } = deps
+  sockets.push(
+    await startServer({
+      path: paths.resolverSocket,
+      handle: (request, isPrivileged) => self.now.resolver.handle(request, isPrivileged),
+      peerCredentials: addon.peerCredentials,
+      ...{ ownUid, clock, log },
+      onRequest: (code, state) => {
+        self.now.resolver.onRequest(code, state)
+      },
+    }),
+  )
+  sockets.push(await startControl({ path: paths.controlSocket, serving: () => self.now, log }))
+  self.metrics = await openMetrics(self, self.now.prepared.config)
+}
+
+async function close(self: Self): Promise<void> {
+  const { resolver, prepared } = self.now
+  await resolver.stopReading()
+  // Sessions that are being ended are seen to their end, with the sockets still there.
+  await within(self.deps.clock, watchedMs, resolver.watched(), () => undefined)
+  const { sockets, metrics } = self
+  await Promise.all(
+    [...sockets, ...(metrics === undefined ? [] : [metrics])].map((each) => each.close()),
+  )
+  await Promise.all([self.leaving, resolver.close(), prepared.close()])
+}
+
+async function reload(self: Self, next: Prepared): Promise<void> {
+  await moveMetrics(self, next.config)
+  const before = self.now
+  await before.resolver.stopReading()
+  const written = Promise.withResolvers<undefined>()
+  const inherited = before.resolver.handOver()
+  // Without waiting between the two: what the one before knew last is what this one knows first.
+  self.now = createPlace(self.deps, next, { inherited, mayWrite: written.promise })
+  before.leave()
+  self.leaving = Promise.all([self.leaving, before.prepared.close()])
+  try {
+    await before.resolver.close()
+  } finally {
+    written.resolve(undefined)
+  }
+  self.firstRead = self.now.resolver.begin()
+}
+
 /**
  * Serves what the last run knew, then reads the source.
  * @param resumed what it served, where that can go on
@@ -64,104 +166,25 @@ export async function startService(
   first: Prepared,
   resumed?: Resumed,
 ): Promise<Service> {
-  const { paths, clock, log } = deps
-  const place = (prepared: Prepared, inherited: Inheritance, mayWrite: Promise<void>): Place => {
-    const { config, configVersion, keySource, audit } = prepared
-    const own = { config, configVersion, keySource, audit }
-    const resolver = createResolver({ ...deps, ...own, inherited, mayWrite })
-    const replaced = Promise.withResolvers<undefined>()
-    return {
-      ...resolver.control,
-      resolver,
-      prepared,
-      replaced: replaced.promise,
-      leave: () => {
-        replaced.resolve(undefined)
-      },
-    }
+  const inherited = await loadLastRun({ ...deps, config: first.config }, resumed)
+  const none = { sockets: [], metrics: undefined, leaving: Promise.resolve() }
+  const firstRead = Promise.withResolvers<RefreshResult>()
+  const self: Self = {
+    ...{ deps, ...none, firstRead: firstRead.promise },
+    now: createPlace(deps, first, { inherited, mayWrite: Promise.resolve() }),
   }
-  const { config } = first
-  const lastRun = await loadLastRun({ ...deps, config }, resumed)
-  let now = place(first, lastRun, Promise.resolve())
-  const serving = (): Serving => now
-  const openMetrics = ({ metrics: { listen } }: Config): Promise<Control | undefined> =>
-    listen === '' ? Promise.resolve(undefined) : startMetrics({ listen, serving, log })
-
-  const sockets: Control[] = []
-  let metrics: Control | undefined
-  /** What one before still has under way. */
-  let leaving: Promise<unknown> = Promise.resolve()
-
-  const close = async (): Promise<void> => {
-    const { resolver, prepared } = now
-    await resolver.stopReading()
-    // Whose sessions are being ended is seen to its end, with the sockets still there.
-    await within(clock, watchedMs, resolver.watched(), () => undefined)
-    await Promise.all(
-      [...sockets, ...(metrics === undefined ? [] : [metrics])].map((each) => each.close()),
-    )
-    await Promise.all([leaving, resolver.close(), prepared.close()])
-  }
-
   try {
-    sockets.push(
-      await startServer({
-        path: paths.resolverSocket,
-        handle: (request, signal) => now.resolver.handle(request, signal),
-        peerCredentials: deps.addon.peerCredentials,
-        ownUid: deps.ownUid,
-        clock,
-        log,
-        onRequest: (code, state) => {
-          now.resolver.onRequest(code, state)
-        },
-      }),
-    )
-    sockets.push(await startControl({ path: paths.controlSocket, serving, log }))
-    metrics = await openMetrics(first.config)
+    await openSockets(self)
   } catch (error) {
-    await close()
+    await close(self)
     throw error
   }
   // Only now: a second resolver on the same sockets writes no state.
-  let firstRead = now.resolver.begin()
-
-  /** Another port is opened before the one in use is closed; the same port can only be opened after. */
-  const moveMetrics = async (next: Config): Promise<void> => {
-    const before = now.prepared.config
-    const [from, to] = [before.metrics.listen, next.metrics.listen]
-    if (from === to) return
-    const isSamePort = metrics !== undefined && portOf(from) === portOf(to)
-    if (isSamePort) await metrics?.close()
-    try {
-      const opened = await openMetrics(next)
-      if (!isSamePort) await metrics?.close()
-      metrics = opened
-    } catch (error) {
-      if (isSamePort) metrics = await openMetrics(before)
-      throw error
-    }
-  }
-
+  firstRead.resolve(self.now.resolver.begin())
   return {
-    store: () => now.resolver.store,
-    firstRead: () => firstRead,
-    close,
-    reload: async (next) => {
-      await moveMetrics(next.config)
-      const before = now
-      await before.resolver.stopReading()
-      const written = Promise.withResolvers<undefined>()
-      // Without waiting between the two: what the one before knew last is what this one knows first.
-      now = place(next, before.resolver.handOver(), written.promise)
-      before.leave()
-      leaving = Promise.all([leaving, before.prepared.close()])
-      try {
-        await before.resolver.close()
-      } finally {
-        written.resolve(undefined)
-      }
-      firstRead = now.resolver.begin()
-    },
+    store: () => self.now.resolver.store,
+    firstRead: () => self.firstRead,
+    close: () => close(self),
+    reload: (next) => reload(self, next),
   }
 }

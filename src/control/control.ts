@@ -69,6 +69,10 @@ async function refreshBy(
   }
 }
 
+function refreshOptions(query: URLSearchParams): Parameters<typeof refreshNow>[1] {
+  return { user: query.get('user') ?? undefined, confirm: query.get('confirm') === '1' }
+}
+
 async function keysReply(parts: ControlParts, name: string): Promise<Reply> {
   const current = parts.store.current()
   if (current === undefined) return notRead(parts)
@@ -105,12 +109,7 @@ async function route(request: IncomingMessage, serving: () => Serving): Promise<
     case 'GET keys':
       return keysReply(parts, name)
     case 'POST refresh':
-      return json(
-        await refreshBy(serving, {
-          user: url.searchParams.get('user') ?? undefined,
-          confirm: url.searchParams.get('confirm') === '1',
-        }),
-      )
+      return json(await refreshBy(serving, refreshOptions(url.searchParams)))
     case 'GET metrics':
       return { code: 200, ...(await expose()) }
     default:

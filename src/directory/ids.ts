@@ -61,10 +61,15 @@ function after(id: number): number {
   return id >= foreign.min && id < foreign.max ? foreign.max : id + 1
 }
 
-/** The ids of the range from `start` to its end, then from its beginning on. */
-function* ring(start: number, { min, max }: Range): Generator<number, void, undefined> {
-  for (let id = start; id <= max; id = after(id)) yield id
-  for (let id = min; id < start; id = after(id)) yield id
+/** The first free id of the range from `start` to its end, then from its beginning on. */
+function firstFree(
+  start: number,
+  { min, max }: Range,
+  isFree: (id: number) => boolean,
+): number | undefined {
+  for (let id = start; id <= max; id = after(id)) if (isFree(id)) return id
+  for (let id = min; id < start; id = after(id)) if (isFree(id)) return id
+  return undefined
 }
 
 /**
@@ -100,12 +105,11 @@ export function createIdSpace(
         used.add(pin)
         return pin
       }
-      for (const id of ring(hashedId(sourceId, range), range))
-        if (free(id, sourceId)) {
-          used.add(id)
-          return id
-        }
-      throw new RangeError(`ids.min..ids.max (${range.min}..${range.max}) has no free id left`)
+      const id = firstFree(hashedId(sourceId, range), range, (each) => free(each, sourceId))
+      if (id === undefined)
+        throw new RangeError(`ids.min..ids.max (${range.min}..${range.max}) has no free id left`)
+      used.add(id)
+      return id
     },
   }
 }

@@ -29,48 +29,53 @@ const parts = ['uploads', 'tags', 'mfa'] as const
 
 type Found = Omit<KeyProblem, 'since'>
 
-export function createKeyProblems({
-  clock,
-  log,
-}: {
+type Self = {
   readonly clock: Clock
   readonly log: Log
-}): KeyProblems {
-  const problems = new Map<KeyProblem['part'], KeyProblem>()
-  /** When a problem was told last, by the monotonic clock. */
-  const toldAt = new Map<string, number>()
+  readonly problems: Map<KeyProblem['part'], KeyProblem>
+  /** When a problem was logged last, by the monotonic clock. */
+  readonly loggedAt: Map<string, number>
+}
 
-  const note = (found: Found): void => {
-    const { part, code, hint, message } = found
-    const before = problems.get(part)
-    const isSame = before?.code === code
-    problems.set(part, { ...found, since: isSame ? before.since : clock.now() })
-    const at = toldAt.get(`${part} ${code}`) ?? Number.NEGATIVE_INFINITY
-    const isQuiet = isSame || clock.monotonic() - at < quietMs
-    log[isQuiet ? 'debug' : 'warn']({ part, code, hint }, message)
-    if (!isQuiet) toldAt.set(`${part} ${code}`, clock.monotonic())
-  }
-  const end = (part: KeyProblem['part']): void => {
-    const before = problems.get(part)
-    if (!problems.delete(part) || before === undefined) return
-    log.debug({ part, code: before.code }, `${part} can be read again`)
-  }
+function note({ clock, log, problems, loggedAt }: Self, found: Found): void {
+  const { part, code, hint, message } = found
+  const before = problems.get(part)
+  const isSame = before?.code === code
+  problems.set(part, { ...found, since: isSame ? before.since : clock.now() })
+  const at = loggedAt.get(`${part} ${code}`) ?? Number.NEGATIVE_INFINITY
+  const isQuiet = isSame || clock.monotonic() - at < quietMs
+  log[isQuiet ? 'debug' : 'warn']({ part, code, hint }, message)
+  if (!isQuiet) loggedAt.set(`${part} ${code}`, clock.monotonic())
+}
 
+function end({ log, problems }: Self, part: KeyProblem['part']): void {
+  const before = problems.get(part)
+  if (!problems.delete(part) || before === undefined) return
+  log.debug({ part, code: before.code }, `${part} can be read again`)
+}
+
+function failed(self: Self, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  const { code, hint } =
+    error instanceof SourceError
+      ? error
+      : { code: 'internal', hint: 'this is a mistake in iamlogin: report it' }
+  note(self, { part: 'credentials', code, message, hint })
+  if (!(error instanceof SourceError)) self.log.debug({ err: error }, message)
+}
+
+/** Makes the list; nothing is a problem yet. */
+export function createKeyProblems(deps: Pick<Self, 'clock' | 'log'>): KeyProblems {
+  const self: Self = { ...deps, problems: new Map(), loggedAt: new Map() }
   return {
     read: ({ unread = [] }) => {
-      end('credentials')
-      for (const part of parts) if (!unread.some((each) => each.part === part)) end(part)
-      for (const { part, code, message, hint } of unread) note({ part, code, message, hint })
+      end(self, 'credentials')
+      for (const part of parts) if (!unread.some((each) => each.part === part)) end(self, part)
+      for (const { part, code, message, hint } of unread) note(self, { part, code, message, hint })
     },
     failed: (error) => {
-      const message = error instanceof Error ? error.message : String(error)
-      const { code, hint } =
-        error instanceof SourceError
-          ? error
-          : { code: 'internal', hint: 'this is a mistake in iamlogin: report it' }
-      note({ part: 'credentials', code, message, hint })
-      if (!(error instanceof SourceError)) log.debug({ err: error }, message)
+      failed(self, error)
     },
-    now: () => [...problems.values()],
+    now: () => [...self.problems.values()],
   }
 }

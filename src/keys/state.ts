@@ -132,6 +132,24 @@ export function peopleOf(
   return [...people.values()]
 }
 
+async function loadSaved(
+  path: string,
+  origin: string,
+): Promise<readonly SavedCredentials[] | undefined> {
+  const text = await readIfThere(path)
+  if (text === undefined) return undefined
+  try {
+    const saved = decodeSaved(text)
+    return (saved.origin ?? origin) === origin ? saved.people : []
+  } catch (error) {
+    await setAside(path)
+    throw new FormatError('format_state', `reading ${path}: it is damaged or of another version`, {
+      hint: `what keys.db tells serves until the source is asked; the file is kept as ${path}.damaged`,
+      cause: error,
+    })
+  }
+}
+
 /** `keys.json` and `keys.db` in `stateDir`. */
 export function createKeysFile(
   stateDir: string,
@@ -154,24 +172,7 @@ export function createKeysFile(
   })
   return {
     files: [json, db],
-    load: async () => {
-      const text = await readIfThere(path)
-      if (text === undefined) return undefined
-      try {
-        const parsed = decodeSaved(text)
-        return (parsed.origin ?? origin) === origin ? parsed.people : []
-      } catch (error) {
-        await setAside(path)
-        throw new FormatError(
-          'format_state',
-          `reading ${path}: it is damaged or of another version`,
-          {
-            hint: `what keys.db tells serves until the source is asked; the file is kept as ${path}.damaged`,
-            cause: error,
-          },
-        )
-      }
-    },
+    load: () => loadSaved(path, origin),
     salvage: async (offlineMs, idOf) => {
       try {
         const { mtimeMs } = await stat(dbPath)

@@ -67,6 +67,13 @@ export type Requests = ReadonlyMap<number, ReadonlyMap<number, number>>
 export function createRegistry(sources: Sources, requests: Requests): Registry {
   const registry = new Registry()
   const registers = [registry]
+  addGauges(sources, registers)
+  addRequests(requests, registers)
+  return registry
+}
+
+/** What is read when Prometheus asks. */
+function addGauges(sources: Sources, registers: Registry[]): void {
   for (const [key, [name, help]] of Object.entries(gaugeHelp)) {
     const read = sources.gauges[key as keyof Gauges]
     new Gauge({
@@ -95,6 +102,9 @@ export function createRegistry(sources: Sources, requests: Requests): Registry {
       for (const [file, seconds] of sources.owedSeconds()) this.set({ file }, seconds)
     },
   })
+}
+
+function addRequests(requests: Requests, registers: Registry[]): void {
   new Counter({
     name: 'iamlogin_requests_total',
     help: 'Requests on resolver.sock',
@@ -106,7 +116,6 @@ export function createRegistry(sources: Sources, requests: Requests): Registry {
         for (const [state, count] of states) this.inc(labelsOf(operation, state), count)
     },
   })
-  return registry
 }
 
 function labelsOf(

@@ -31,6 +31,7 @@ export type Store = {
 const previousMs = 10_000
 
 /** @param firstGeneration larger than any of an earlier run: lists that span a restart end there. */
+// eslint-disable-next-line max-lines-per-function -- one cell, which nothing outside may reach
 export function createStore(
   firstGeneration: number,
   clock: Pick<Clock, 'after' | 'monotonic'>,
