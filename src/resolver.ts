@@ -16,7 +16,7 @@ import { createKeysFile, type KeysFile } from './keys/state.ts'
 import { massLossRules } from './keys/suspicious.ts'
 import { ofOrigin, type Inheritance } from './last-run.ts'
 import { createMetrics, type Exposition, type Metrics } from './metrics/metrics.ts'
-import { createBucket, type Bucket } from './platform/bucket.ts'
+import { createCallBudget, type CallBudget } from './platform/call-budget.ts'
 import type { BootClock } from './platform/boot-time.ts'
 import { ageOf, wallOf, type Clock } from './platform/clock.ts'
 import type { DurableFile } from './platform/durable-file.ts'
@@ -169,7 +169,7 @@ function createDirectoryParts(
 type KeyParts = {
   readonly keys: KeyLookup
   readonly keeper: KeyKeeper
-  readonly bucket: Bucket
+  readonly bucket: CallBudget
   /** The source is another one now: its people are not read yet, and keys of the old one open nothing. */
   readonly forget: () => Promise<void>
 }
@@ -219,7 +219,7 @@ function createKeyParts(
       if (store.current() !== undefined) await publish()
     },
   })
-  const bucket = createBucket({ clock, perMinute: missCallsPerMinute })
+  const bucket = createCallBudget({ clock, perMinute: missCallsPerMinute })
   const confirm = createIdentityCheck({ store, clock, readNow: loop.readNow })
   const keys = createKeyLookup({
     ...{ confirm, offlineMs, bucket, clock, log, keys: config.keys },

@@ -34,7 +34,7 @@ function aHandover(names: readonly string[]): Handover {
   return {
     current: {
       generation: 7,
-      directory: viewOf(aDirectory(names), { strangers: ['root'] }),
+      directory: viewOf(aDirectory(names), { localNames: ['root'] }),
       readAt: momentOf(clock),
       leftOutNames: ['mallory'],
       unreadOverrides: { kept: 1, leftOut: 2 },
@@ -79,7 +79,7 @@ describe('a start after a run that ended', () => {
     expect(now?.directory.accountByName('alice')).toEqual(current?.directory.accountByName('alice'))
     const bob = current?.directory.accountByName('bob')?.user.id ?? ''
     expect(now?.directory.accountById(bob)?.passwd.name).toBe('bob')
-    expect(now?.directory.isStranger('root')).toBe(true)
+    expect(now?.directory.isLocalName('root')).toBe(true)
     expect(now?.leftOutNames).toEqual(['mallory'])
     expect(now?.unreadOverrides).toEqual({ kept: 1, leftOut: 2 })
     expect(now?.readAt).toMatchObject({ wall: current?.readAt.wall, isSaved: true })

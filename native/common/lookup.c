@@ -36,10 +36,10 @@ static int send_question(const struct question *question, struct wire_reply *ret
 }
 
 /* What directory.db says about a name or id that it does not hold. */
-static bool is_stranger(const struct snapshot *snapshot, const struct question *question)
+static bool is_local_name(const struct snapshot *snapshot, const struct question *question)
 {
         return question->name == NULL ? !snapshot_covers_id(snapshot, question->id)
-                                      : snapshot_is_stranger(snapshot, question->name);
+                                      : snapshot_is_local_name(snapshot, question->name);
 }
 
 /*
@@ -57,7 +57,7 @@ static int ask(const struct question *question, struct snapshot *snapshot, struc
                 return r;
         if (is_remembered) {
                 miss.generation = snapshot_generation(snapshot);
-                if (is_stranger(snapshot, question) || misses_know(&miss))
+                if (is_local_name(snapshot, question) || misses_know(&miss))
                         return -ENOENT;
                 snapshot_release(snapshot);
         }

@@ -259,14 +259,14 @@ bool snapshot_covers_id(const struct snapshot *snapshot, uint32_t id)
         return id >= snapshot->layout->ids_min && id <= snapshot->layout->ids_max;
 }
 
-bool snapshot_is_stranger(const struct snapshot *snapshot, const char *name)
+bool snapshot_is_local_name(const struct snapshot *snapshot, const char *name)
 {
         unsigned char room[RECORD_HEADER + KEY_MAX];
         CLEANUP_RECORD struct snapshot_record record = SNAPSHOT_RECORD(room);
         struct view view;
         uint32_t id;
 
-        /* The id tells a stranger from a user whose record a damaged slot leads to. */
+        /* The id tells a local name from a user whose record a damaged slot leads to. */
         return snapshot_find_name(snapshot, SNAPSHOT_STRANGERS, name, &record) == 0 &&
                read_str(&record.payload, &view) == 0 && read_u32(&record.payload, &id) == 0 && id == 0 &&
                read_end(&record.payload) == 0;

@@ -19,7 +19,7 @@
  *       40    8  ids.min, ids.max
  *       48    8  count of passwd records, of group records
  *       56   40  five hash tables: passwd by name, passwd by uid, group by name, group by gid,
- *                strangers by name; each u32 offset, u32 slots (a power of two, at least twice
+ *                local names by name; each u32 offset, u32 slots (a power of two, at least twice
  *                the records, and so many that no run of used slots reaches SNAPSHOT_PROBES_MAX)
  *       96    8  offsets of two arrays of u32 record offsets: every passwd, every group
  *      104    8  source.offline in ms: how old the data may be for a login
@@ -33,7 +33,7 @@
  *           str UserId, str ARN, str name, i64 CreateDate in ms since the epoch; in the file
  *           of an older resolver the payload ends after the ARN
  *   group   payload: group as in protocol.h
- *   stranger payload: str name, u32 0: local and reserved names, which are never ours
+ *   local name payload: str name, u32 0: local and reserved names, which are never ours
  * Sum       XXH32 of the bytes, seed 0x69616d6c; https://github.com/Cyan4973/xxHash
  *
  * What a reader proves: the header's sum and the file's size once, when it maps; each slot's and
@@ -163,7 +163,7 @@ bool snapshot_covers_id(const struct snapshot *snapshot, uint32_t id);
 /* When the source was read, and for how many ms that serves a login. */
 void snapshot_times(const struct snapshot *snapshot, struct moment *ret_read_at, uint64_t *ret_offline_ms);
 /* Whether the name is local or reserved: nobody of ours has it. */
-bool snapshot_is_stranger(const struct snapshot *snapshot, const char *name);
+bool snapshot_is_local_name(const struct snapshot *snapshot, const char *name);
 
 /* Header and bounds of any bytes, as acquire checks them. 0 or -EBADMSG. */
 int snapshot_check(const uint8_t *base, size_t size, struct snapshot_layout *ret_layout);

@@ -72,7 +72,7 @@ static void read_all(const uint8_t *bytes, size_t length)
                 if (snapshot_entry(&snapshot, SNAPSHOT_ALL_GROUPS, i, 0, &copy) == 0)
                         read_group(copy.payload);
         }
-        (void) snapshot_is_stranger(&snapshot, "alice");
+        (void) snapshot_is_local_name(&snapshot, "alice");
         (void) snapshot_generation(&snapshot);
         (void) snapshot_covers_id(&snapshot, 1);
         snapshot_record_clear(&copy);

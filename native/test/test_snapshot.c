@@ -91,7 +91,7 @@ static void knows_who_is_never_ours(void)
         CHECK(snapshot_generation(&snapshot) == 7);
         CHECK(snapshot_covers_id(&snapshot, alice_uid) && !snapshot_covers_id(&snapshot, 1000));
         CHECK(!snapshot_covers_id(&snapshot, 2147483648u));
-        CHECK(snapshot_is_stranger(&snapshot, "postgres") && !snapshot_is_stranger(&snapshot, "alice"));
+        CHECK(snapshot_is_local_name(&snapshot, "postgres") && !snapshot_is_local_name(&snapshot, "alice"));
 }
 
 /* Any bytes: either they are refused, or what is found about alice is true. */
@@ -112,7 +112,7 @@ static void is_never_fooled(const uint8_t *bytes, size_t length)
             decode_group(&record.payload, &group) == 0)
                 CHECK(group.count == 3);
         (void) snapshot_find_id(&snapshot, SNAPSHOT_GROUP_BY_GID, alice_uid, &record);
-        CHECK(!snapshot_is_stranger(&snapshot, "alice"));
+        CHECK(!snapshot_is_local_name(&snapshot, "alice"));
         for (uint32_t i = 0; i < 3; i++)
                 if (snapshot_entry(&snapshot, SNAPSHOT_ALL_PASSWD, i, 0, &record) == 0 &&
                     decode_passwd(&record.payload, &user) == 0)

@@ -214,7 +214,7 @@ static void stops_in_a_table_without_an_empty_slot(void)
         bytes_copied = 0;
         CHECK(snapshot_find_id(&snapshot, SNAPSHOT_PASSWD_BY_UID, 1900000001, &record) == -EBADMSG);
         CHECK(bytes_copied <= PROBES_COST && bytes_summed == 0);
-        CHECK(!snapshot_is_stranger(&snapshot, "alice"));
+        CHECK(!snapshot_is_local_name(&snapshot, "alice"));
 }
 
 static void stops_at_a_list_that_leads_to_one_record_again_and_again(void)

@@ -10,7 +10,7 @@ export type SourceConfig =
       readonly externalId?: string
       readonly region?: string
       readonly endpoint?: string
-      /** Most AWS calls per minute that strangers may cause: unknown names, unknown keys. */
+      /** The miss budget: most AWS calls per minute for unknown names and unknown keys. */
       readonly missCallsPerMinute: number
     }
   | {

@@ -1,10 +1,10 @@
-// The keys of one person: asked of the source when somebody knocks, one call in flight per person,
-// fresh within keys.ttl, the last known ones while the source is away and source.offline allows.
-// What was read is told, and stored, only when it is on disk.
+// The keys of one person: read from the source at a request, one read in flight per person, fresh within
+// keys.ttl, the last known ones while the source is away and source.offline allows. What was read is
+// answered, and stored, only when it is on disk.
 import { LRUCache } from 'lru-cache'
 import type { SourceUser } from '../directory/types.ts'
 import { atMost } from '../platform/at-most.ts'
-import type { Bucket } from '../platform/bucket.ts'
+import type { CallBudget } from '../platform/call-budget.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import { within } from '../platform/within.ts'
@@ -30,7 +30,7 @@ export type { PersonKeys } from './person-keys.ts'
 
 export type KeyLookup = {
   readonly of: (user: SourceUser) => Promise<PersonKeys>
-  /** As `of`, for what any stranger may ask: calls come out of the bucket, 'unavail' without. */
+  /** As `of`, for requests that any peer can cause: the calls are taken from the miss budget, else 'unavail'. */
   readonly sparingly: (user: SourceUser) => Promise<PersonKeys>
   /** What was read last and may still serve, unchecked; asks nobody. */
   readonly known: (user: SourceUser) => SavedCredentials | undefined
@@ -64,7 +64,7 @@ export type KeyLookupDeps = Pick<
     readonly budgetMs: number
     /** A loss of all keys by many people within `windowMs` needs a second reading after `againMs`. */
     readonly doubt: { readonly windowMs: number; readonly againMs: number }
-    readonly bucket: Bucket
+    readonly bucket: CallBudget
     /** Requests that asking for one person costs, but for the bodies of keys that are new. */
     readonly callsPerPerson: number
     readonly clock: Clock

@@ -1,9 +1,9 @@
-// A name that the directory does not have: a person created a second ago, or a stranger's guess.
-// One read of the source answers all who wait; a token bucket bounds what guesses may cost.
+// A name that the directory does not have: a person created a second ago, or an unknown name. One read of
+// the source answers all callers that wait; the miss budget bounds what unknown names may cost.
 import { LRUCache } from 'lru-cache'
 import { isPossibleName, isReservedName } from '../directory/username.ts'
 import { atMost } from '../platform/at-most.ts'
-import type { Bucket } from '../platform/bucket.ts'
+import type { CallBudget } from '../platform/call-budget.ts'
 import type { Clock } from '../platform/clock.ts'
 import { within } from '../platform/within.ts'
 import type { Refresher } from './refresh.ts'
@@ -13,10 +13,10 @@ export type MissAnswer = 'present' | 'absent' | 'unknown'
 
 export type MissResolver = {
   /**
-   * True when `name` is surely nobody of ours: no read could change it, or one said so a moment ago.
-   * @param isPrivileged root asks, sshd for whoever wants to log in: the source is asked each time while
-   * half of the calls that misses may cost are left, so that the first login after a person was created
-   * works although somebody asked for the name before.
+   * True when `name` is surely not a person's: no read could change it, or one said so a moment ago.
+   * @param isPrivileged root asks, as sshd does for a login: the source is asked each time while half of the
+   * miss budget is left, so that the first login after a person was created works although another process
+   * asked for the name before.
    */
   readonly isKnownMiss: (name: string, isPrivileged: boolean) => boolean
   /** Has the source read for `name`; answers within the budget. 'unknown' is no 'absent'. */
@@ -30,8 +30,8 @@ export type MissDeps = {
   readonly readNow: () => Promise<{ readonly ok: boolean }>
   readonly refresher: Pick<Refresher, 'lastCost' | 'calls' | 'unread'>
   readonly clock: Clock
-  /** The requests to AWS that misses may cause, and whatever else strangers do. */
-  readonly bucket: Bucket
+  /** The AWS calls that unknown names, and unknown keys at shared accounts, may cause. */
+  readonly bucket: CallBudget
 }
 
 /** How long a lookup waits for the source; protocol.h's deadline leaves room for the way. */
@@ -73,7 +73,7 @@ function mayAskAgain({ deps: { bucket, refresher } }: Self): boolean {
 
 function isKnownMiss(self: Self, name: string, isPrivileged: boolean): boolean {
   if (!isPossibleName(name) || isReservedName(name)) return true
-  if (self.deps.store.current()?.directory.isStranger(name) === true) return true
+  if (self.deps.store.current()?.directory.isLocalName(name) === true) return true
   return self.misses.has(name) && !(isPrivileged && mayAskAgain(self))
 }
 

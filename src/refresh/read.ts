@@ -197,7 +197,7 @@ function readingOf(
 }
 
 /** Local and reserved names: lookups of them end in the process that asks. */
-function strangersOf(
+function localNamesOf(
   { groups }: Directory,
   rules: DirectoryRules,
   host: HostAccounts,
@@ -278,7 +278,7 @@ function make(input: Input): Made {
     ...stamp,
     directory,
     ids: rules.ids,
-    strangers: strangersOf(directory, rules, host),
+    localNames: localNamesOf(directory, rules, host),
   })
   const notices = directory.notices.map(({ reason }) => reason)
   return {

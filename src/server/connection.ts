@@ -9,14 +9,14 @@ import { createFrameSplitter, type FrameSplitter } from '../wire/frames.ts'
 import { firstDoorOp, signs, status } from '../wire/protocol.ts'
 import { mayAsk } from './authorize.ts'
 import type { Handler } from './handlers.ts'
-import type { Asker, Line } from './line.ts'
-import { isPrivileged, type Places } from './places.ts'
+import type { Asker, FairQueue } from './fair-queue.ts'
+import { isPrivileged, type Limits } from './limits.ts'
 
 export type ConnectionDeps = {
   readonly handle: Handler
   readonly ownUid: number
-  readonly line: Line
-  readonly places: Places
+  readonly fairQueue: FairQueue
+  readonly limits: Limits
   readonly clock: Clock
   readonly log: Log
   readonly onRequest: (code: number, state: number) => void
@@ -63,7 +63,7 @@ function reply(self: Self, code: number, frame: Buffer): void {
   deps.onRequest(code, frame[6] ?? 0)
   // A peer that does not read gets no further answers, and is gone when the idle time is over.
   if (socket.write(frame) || socket.writableLength === 0) return
-  const giveBack = deps.places.keepUnread(peer.uid, socket.writableLength)
+  const giveBack = deps.limits.keepUnread(peer.uid, socket.writableLength)
   if (giveBack === undefined) {
     socket.destroy()
     return
@@ -153,7 +153,7 @@ function answerOne(self: Self): boolean {
 
 function takeTurn(self: Self): void {
   if (!canGoOn(self)) return
-  if (!self.isPrivileged) self.deps.line.join(self.asker)
+  if (!self.isPrivileged) self.deps.fairQueue.join(self.asker)
   else while (answerOne(self));
 }
 
@@ -190,7 +190,7 @@ export function serveConnection(socket: Socket, peer: PeerCredentials, deps: Con
   socket.once('close', () => {
     self.queue.length = 0
     forgetUnread(self)
-    deps.line.leave(self.asker)
+    deps.fairQueue.leave(self.asker)
   })
   socket.on('data', (chunk) => {
     take(self, chunk, splitter)

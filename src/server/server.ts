@@ -8,8 +8,8 @@ import type { Log } from '../platform/log.ts'
 import { descriptorOf } from '../platform/peer.ts'
 import { serveConnection, type ConnectionDeps } from './connection.ts'
 import type { Handler } from './handlers.ts'
-import { createLine } from './line.ts'
-import { createPlaces, placesMax } from './places.ts'
+import { createFairQueue } from './fair-queue.ts'
+import { createLimits, connectionsMax } from './limits.ts'
 
 export type ResolverServer = {
   readonly connections: () => number
@@ -57,7 +57,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
 function serve(socket: Socket, deps: ConnectionDeps & Pick<ServerDeps, 'peerCredentials'>): void {
   const fd = descriptorOf(socket)
   const peer = fd === undefined ? undefined : deps.peerCredentials(fd)
-  const leave = peer === undefined ? undefined : deps.places.enter(peer.uid)
+  const leave = peer === undefined ? undefined : deps.limits.enter(peer.uid)
   if (peer === undefined || leave === undefined) {
     socket.destroy()
     return
@@ -88,12 +88,12 @@ async function listen(server: Server, path: string): Promise<void> {
 export async function startServer(deps: ServerDeps): Promise<ResolverServer> {
   await removeStaleSocket(deps.path)
   const sockets = new Set<Socket>()
-  const line = createLine({ now: () => performance.now(), nextTurn: setImmediate })
-  const connection = { ...deps, line, places: createPlaces(deps.ownUid) }
+  const fairQueue = createFairQueue({ now: () => performance.now(), nextTurn: setImmediate })
+  const connection = { ...deps, fairQueue, limits: createLimits(deps.ownUid) }
   const server = createServer({ allowHalfOpen: false }, (socket) => {
-    line.someoneCame()
+    fairQueue.noteArrival()
     sockets.add(socket)
-    // Frames are bounded, so a peer that drips bytes holds a few kilobytes and one of many places.
+    // Frames are bounded, so a peer that drips bytes holds a few kilobytes and one of many limits.
     socket.setTimeout(idleMs, () => socket.destroy())
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
@@ -106,7 +106,7 @@ export async function startServer(deps: ServerDeps): Promise<ResolverServer> {
       socket.destroy()
     }
   })
-  server.maxConnections = placesMax
+  server.maxConnections = connectionsMax
   await listen(server, deps.path)
   return {
     connections: () => sockets.size,

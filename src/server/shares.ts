@@ -1,4 +1,4 @@
-// Shares of something bounded that strangers want: nobody takes all of it from the others.
+// Shares of something bounded: no uid can take all of it from the others.
 
 export type Shares = {
   /** Takes `amount` for `uid`; undefined when that is too much, else gives it back, once. */

@@ -20,7 +20,7 @@ export type SnapshotInput = SnapshotStamp & {
   readonly directory: Directory
   readonly ids: DirectoryRules['ids']
   /** Local and reserved names: lookups of them end in the asking process. */
-  readonly strangers: readonly string[]
+  readonly localNames: readonly string[]
 }
 
 export const headerSize = 128
@@ -96,7 +96,7 @@ function writeGroups(out: Output, { directory }: SnapshotInput): Entries {
   return entries
 }
 
-function writeStrangers(out: Output, names: readonly string[]): Entries {
+function writeLocalNames(out: Output, names: readonly string[]): Entries {
   const entries = entriesFor(names.length)
   for (const [at, name] of names.entries()) noteRecord(out, beginRecord(out, name, 0), entries, at)
   return entries
@@ -194,13 +194,13 @@ export function encodeSnapshot(input: SnapshotInput): Buffer {
   out.skip(headerSize)
   const users = writeUsers(out, input)
   const groups = writeGroups(out, input)
-  const strangers = writeStrangers(out, input.strangers)
+  const localNames = writeLocalNames(out, input.localNames)
   const tables = [
     writeTable(out, users.offsets, users.nameHashes),
     writeTable(out, users.offsets, users.idHashes),
     writeTable(out, groups.offsets, groups.nameHashes),
     writeTable(out, groups.offsets, groups.idHashes),
-    writeTable(out, strangers.offsets, strangers.nameHashes),
+    writeTable(out, localNames.offsets, localNames.nameHashes),
   ]
   const lists = [writeList(out, users.offsets), writeList(out, groups.offsets)]
   const bytes = out.bytes().subarray(0, out.at())

@@ -9,7 +9,7 @@ import { sumOf } from './sum.ts'
 import { hashOfText, openSupplement, type DirectoryReport, type Supplement } from './supplement.ts'
 
 /** The hash tables, in the order of the header; native/common/snapshot.h. */
-const tableAt = { userNames: 56, uids: 64, groupNames: 72, gids: 80, strangers: 88 } as const
+const tableAt = { userNames: 56, uids: 64, groupNames: 72, gids: 80, localNames: 88 } as const
 const listAt = { users: [48, 96], groups: [52, 100] } as const
 const slotSize = 8
 
@@ -29,7 +29,7 @@ export type DirectoryView = {
   /** Every gid of the user, the primary one first; undefined for a name that no user here has. */
   readonly initgroups: (name: string) => readonly number[] | undefined
   /** Whether the name is local or reserved, so that no user and no group of IAM gets it. */
-  readonly isStranger: (name: string) => boolean
+  readonly isLocalName: (name: string) => boolean
   /** The index-th user or group; undefined past the last. */
   readonly account: (index: number) => Account | undefined
   readonly group: (index: number) => Group | undefined
@@ -184,7 +184,7 @@ function finderIn(bytes: Buffer): (table: keyof typeof tableAt, key: Key) => Buf
     uids: tableOf(bytes, tableAt.uids),
     groupNames: tableOf(bytes, tableAt.groupNames),
     gids: tableOf(bytes, tableAt.gids),
-    strangers: tableOf(bytes, tableAt.strangers),
+    localNames: tableOf(bytes, tableAt.localNames),
   }
   return (table, key) => probe(bytes, tables[table], key)
 }
@@ -281,8 +281,8 @@ export function openView(all: Buffer): DirectoryView {
     groupByGid: (gid) => group(find('gids', idKey(gid))),
     initgroups: (name) => user(find('userNames', nameKey(name)))?.gids,
     // The id tells a stranger from a user whose record a damaged slot leads to.
-    isStranger: (name) => {
-      const payload = find('strangers', nameKey(name))
+    isLocalName: (name) => {
+      const payload = find('localNames', nameKey(name))
       return payload !== undefined && payload.readUInt32LE(idAt(payload)) === 0
     },
     account: (index) => user(entry(users, index)),

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { createDoor, type KeysQuestion } from '../../src/access/door.ts'
 import type { SourceKey } from '../../src/directory/types.ts'
 import { createKeyLookup } from '../../src/keys/lookup.ts'
-import { createBucket } from '../../src/platform/bucket.ts'
+import { createCallBudget } from '../../src/platform/call-budget.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import {
   aKeyOf,
@@ -756,7 +756,7 @@ describe('a shared account, whoever offers whatever key', () => {
       offlineMs,
       budgetMs,
       doubt: { windowMs: 60_000, againMs: 30_000 },
-      bucket: createBucket({ clock: world.clock, perMinute }),
+      bucket: createCallBudget({ clock: world.clock, perMinute }),
       callsPerPerson: 1,
       clock: world.clock,
       log: silentLog,

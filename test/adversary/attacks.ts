@@ -114,7 +114,7 @@ export function forgedFile(passwds: readonly Passwd[], groups: readonly Group[])
     generation: 1,
     readAt: 1,
     ids: { min: 0, max: 4_294_967_295 },
-    strangers: [],
+    localNames: [],
     offlineMs: 604_800_000,
   })
 }

@@ -8,7 +8,7 @@ import { buildDirectory } from '../../src/directory/build.ts'
 import type { SourceCredentials, SourceDirectory, SourceUser } from '../../src/directory/types.ts'
 import { SourceError } from '../../src/errors.ts'
 import { createKeyLookup, type KnownCredentials, type PersonKeys } from '../../src/keys/lookup.ts'
-import { createBucket } from '../../src/platform/bucket.ts'
+import { createCallBudget } from '../../src/platform/call-budget.ts'
 import { momentOf } from '../../src/platform/clock.ts'
 import { createIdentify, createIdentityCheck } from '../../src/refresh/identity.ts'
 import type { RefreshResult } from '../../src/refresh/refresh.ts'
@@ -265,7 +265,7 @@ function createResolver(world: World) {
       identify: createIdentify(world, confirm),
       // A loss is never doubted here.
       doubt: { windowMs: -1, againMs: 0 },
-      bucket: createBucket({ clock, perMinute: 60 }),
+      bucket: createCallBudget({ clock, perMinute: 60 }),
       callsPerPerson: 2,
       log: collectingLog([]),
       onRead: async () => {

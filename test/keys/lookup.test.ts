@@ -12,7 +12,7 @@ import { fingerprintOf } from '../../src/keys/authorized-key.ts'
 import { SourceError } from '../../src/errors.ts'
 import { createKeyLookup } from '../../src/keys/lookup.ts'
 import type { SavedCredentials } from '../../src/keys/state.ts'
-import { createBucket } from '../../src/platform/bucket.ts'
+import { createCallBudget } from '../../src/platform/call-budget.ts'
 import {
   aClock,
   aKey,
@@ -62,7 +62,7 @@ function aLookup(
     offlineMs: 3_600_000,
     budgetMs: 5_000,
     doubt: { windowMs: 60_000, againMs: 30_000 },
-    bucket: createBucket({ clock, perMinute: 60 }),
+    bucket: createCallBudget({ clock, perMinute: 60 }),
     callsPerPerson: 2,
     savedIsStale: more.savedIsStale ?? false,
     confirm: (user) => {

@@ -4,7 +4,7 @@ import type { Config } from '../../src/config/config.ts'
 import type { SourceDirectory, SourceUser, UnreadGroup } from '../../src/directory/types.ts'
 import { SourceError } from '../../src/errors.ts'
 import type { HeldBytes } from '../../src/platform/held-bytes.ts'
-import { createBucket } from '../../src/platform/bucket.ts'
+import { createCallBudget } from '../../src/platform/call-budget.ts'
 import { createMissResolver } from '../../src/refresh/miss.ts'
 import { createCycle } from '../../src/refresh/cycle.ts'
 import { createReadLoop } from '../../src/refresh/loop.ts'
@@ -133,7 +133,7 @@ function aResolver(first: SourceDirectory, callsPerMinute = 60, refreshMs = 60_0
       parts.inherit(handover)
     },
   }
-  const bucket = createBucket({ clock, perMinute: callsPerMinute })
+  const bucket = createCallBudget({ clock, perMinute: callsPerMinute })
   const { readNow } = refresher
   const misses = createMissResolver({ store, refresher, readNow, clock, bucket })
   return { clock, events, lines, saved, served, state, store, refresher, misses, names }

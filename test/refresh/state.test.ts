@@ -77,7 +77,7 @@ describe('salvageDirectory', () => {
     buildDirectory({ source, rules, local: noLocal, pins: given })
   const published = (directory: Directory): Buffer => {
     const times = { generation: 1, readAt: 77, offlineMs: 1 }
-    return encodeSnapshot({ directory, ids: rules.ids, strangers: [], ...times })
+    return encodeSnapshot({ directory, ids: rules.ids, localNames: [], ...times })
   }
 
   it('gives back the same directory from the bytes of directory.db', () => {

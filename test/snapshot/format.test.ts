@@ -44,7 +44,7 @@ function encode(
     generation: 7,
     readAt: 1_700_000_000_000,
     ids: rules.ids,
-    strangers: ['root', 'postgres'],
+    localNames: ['root', 'postgres'],
     offlineMs,
     readBootTime,
   })
@@ -256,7 +256,7 @@ describe('decodeSnapshot', () => {
       const source = aSource(users, each)
       const directory = buildDirectory({ source, rules, local: noLocal, pins: noPins })
       const times = { generation: 1, readAt: 1, offlineMs: 1 }
-      return encodeSnapshot({ directory, ids: rules.ids, strangers: [], ...times })
+      return encodeSnapshot({ directory, ids: rules.ids, localNames: [], ...times })
     }
     const [before, now] = [spell(groups), spell({ ...groups, ops: [] })]
     expect(saysMore(before, now)).toBe(true)

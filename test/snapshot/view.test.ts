@@ -12,7 +12,7 @@ import { sumOf } from '../../src/snapshot/sum.ts'
 import { openView, type DirectoryView } from '../../src/snapshot/view.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from '../support/builders.ts'
 
-const strangers = ['root', 'postgres']
+const localNames = ['root', 'postgres']
 
 function directoryOf(names: readonly string[], ops: readonly string[] = []): Directory {
   const rules = someRules({ groups: ['developers', 'ops'], sudoGroups: ['ops'] })
@@ -21,13 +21,13 @@ function directoryOf(names: readonly string[], ops: readonly string[] = []): Dir
   return buildDirectory({ source, rules, local: noLocal, pins: noPins })
 }
 
-function encode(directory: Directory, names: readonly string[] = strangers): Buffer {
+function encode(directory: Directory, names: readonly string[] = localNames): Buffer {
   return encodeSnapshot({
     directory,
     generation: 7,
     readAt: 1_700_000_000_000,
     ids: someRules().ids,
-    strangers: names,
+    localNames: names,
     offlineMs: 1,
   })
 }
@@ -39,14 +39,14 @@ function vector(name: string): Buffer {
 
 /** Everything that a view says of a name and of an id. */
 function answers(view: DirectoryView, name: string, id: number): readonly unknown[] {
-  const { accountByName, accountByUid, groupByName, groupByGid, initgroups, isStranger } = view
+  const { accountByName, accountByUid, groupByName, groupByGid, initgroups, isLocalName } = view
   const calls = [
     () => accountByName(name),
     () => accountByUid(id),
     () => groupByName(name),
     () => groupByGid(id),
     () => initgroups(name),
-    () => isStranger(name),
+    () => isLocalName(name),
   ]
   return calls.map((call) => {
     try {
@@ -70,8 +70,8 @@ describe('openView', () => {
     })
     expect(view.groupByName('iamlogin-sudo')?.members).toEqual(['alice', 'bob', 'carol'])
     expect(view.accountByName('dave')).toBeUndefined()
-    expect(view.isStranger('postgres')).toBe(true)
-    expect(view.isStranger('alice')).toBe(false)
+    expect(view.isLocalName('postgres')).toBe(true)
+    expect(view.isLocalName('alice')).toBe(false)
   })
 
   it('finds all that the directory has, by every key, and nothing else', () => {

@@ -7,7 +7,7 @@ import { openView, type DirectoryView } from '../../src/snapshot/view.ts'
 import { aSource, aUser, noLocal, noPins, someRules } from './builders.ts'
 
 export type ViewOptions = {
-  readonly strangers?: readonly string[]
+  readonly localNames?: readonly string[]
   /** Ids of people of whom only an earlier read told. */
   readonly keptIds?: readonly string[]
 }
@@ -15,11 +15,15 @@ export type ViewOptions = {
 /** The bytes of a directory.db and the resolver's supplement. */
 export function bytesOf(
   directory: Directory,
-  { strangers = [], keptIds = [] }: ViewOptions = {},
+  { localNames = [], keptIds = [] }: ViewOptions = {},
 ): Buffer {
   const stamp = { generation: 1, readAt: 0, offlineMs: 3_600_000 }
   const { ids } = someRules()
-  return withSupplement(encodeSnapshot({ ...stamp, directory, ids, strangers }), directory, keptIds)
+  return withSupplement(
+    encodeSnapshot({ ...stamp, directory, ids, localNames }),
+    directory,
+    keptIds,
+  )
 }
 
 export function viewOf(directory: Directory, options?: ViewOptions): DirectoryView {

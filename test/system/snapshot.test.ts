@@ -129,7 +129,7 @@ describe('directory.db', () => {
       generation: 1,
       readAt: Date.now(),
       ids: rules.ids,
-      strangers: [],
+      localNames: [],
       offlineMs: 1,
     })
     await publishSnapshot(join(machine.root, 'var/lib/iamlogin'), bytes)

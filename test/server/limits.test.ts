@@ -1,20 +1,20 @@
 // Who has a place on resolver.sock when everyone wants one.
 import { describe, expect, it } from 'vitest'
 import {
-  createPlaces,
-  placesMax,
-  placesOfOne,
-  placesOfStrangers,
+  createLimits,
+  connectionsMax,
+  connectionsOfOne,
+  unprivilegedConnections,
   unreadOfOne,
-  type Places,
-} from '../../src/server/places.ts'
+  type Limits,
+} from '../../src/server/limits.ts'
 
 const ownUid = 900
 
 /** Enters until it is refused, at most all places there are; gives the ways out. */
-function enterAll(places: Places, uid: number): (() => void)[] {
+function enterAll(places: Limits, uid: number): (() => void)[] {
   const leave: (() => void)[] = []
-  while (leave.length < placesMax) {
+  while (leave.length < connectionsMax) {
     const out = places.enter(uid)
     if (out === undefined) break
     leave.push(out)
@@ -22,43 +22,43 @@ function enterAll(places: Places, uid: number): (() => void)[] {
   return leave
 }
 
-describe('createPlaces', () => {
+describe('createLimits', () => {
   it('gives a stranger so many and no more', () => {
-    expect(enterAll(createPlaces(ownUid), 1000)).toHaveLength(placesOfOne)
+    expect(enterAll(createLimits(ownUid), 1000)).toHaveLength(connectionsOfOne)
   })
 
   it('counts neither root nor its own uid', () => {
-    const places = createPlaces(ownUid)
-    for (const uid of [0, ownUid]) expect(enterAll(places, uid)).toHaveLength(placesMax)
+    const places = createLimits(ownUid)
+    for (const uid of [0, ownUid]) expect(enterAll(places, uid)).toHaveLength(connectionsMax)
   })
 
   it('keeps a place for the next uid after four that take all they get', () => {
-    const places = createPlaces(ownUid)
+    const places = createLimits(ownUid)
     const taken = [1, 2, 3, 4].map((uid) => enterAll(places, uid).length)
     expect(taken).toEqual([256, 256, 192, 96])
     expect(places.enter(5)).toBeDefined()
   })
 
   it('keeps the places of root and its own uid from any number of strangers', () => {
-    const places = createPlaces(ownUid)
+    const places = createLimits(ownUid)
     let strangers = 0
     for (let uid = 1000; uid < 3000; uid++) strangers += enterAll(places, uid).length
-    expect(strangers).toBe(placesOfStrangers)
-    expect(placesOfStrangers).toBeLessThan(placesMax)
+    expect(strangers).toBe(unprivilegedConnections)
+    expect(unprivilegedConnections).toBeLessThan(connectionsMax)
   })
 
   it('takes a place back', () => {
-    const places = createPlaces(ownUid)
+    const places = createLimits(ownUid)
     const leave = enterAll(places, 1000)
     expect(places.enter(1000)).toBeUndefined()
     leave[0]?.()
     expect(places.enter(1000)).toBeDefined()
     for (const uid of [1001, 1002]) for (const out of enterAll(places, uid)) out()
-    expect(enterAll(places, 1003)).toHaveLength(placesOfOne)
+    expect(enterAll(places, 1003)).toHaveLength(connectionsOfOne)
   })
 
   it('keeps unread answers for a stranger up to a bound, for root without one', () => {
-    const places = createPlaces(ownUid)
+    const places = createLimits(ownUid)
     expect(places.keepUnread(1000, unreadOfOne + 1)).toBeUndefined()
     const giveBack = places.keepUnread(1000, unreadOfOne)
     expect(places.keepUnread(1000, 1)).toBeUndefined()

@@ -1,5 +1,5 @@
-// The line in which strangers wait for answers: uids take turns, and so do the connections of one.
-// Root and our own uid never stand in it: they are answered when they ask.
+// The queue of unprivileged peers: uids take turns, and so do the connections of one uid. Root and our own
+// uid never wait in it: their requests are answered when they come.
 
 /** A connection that has a frame to be answered. */
 export type Asker = {
@@ -8,22 +8,22 @@ export type Asker = {
   readonly answerOne: () => boolean
 }
 
-export type Line = {
-  /** Who stands there already keeps the place. */
+export type FairQueue = {
+  /** A connection that waits already keeps its place. */
   readonly join: (asker: Asker) => void
   readonly leave: (asker: Asker) => void
   /** A connection came: more of them may wait, the key command's among them. */
-  readonly someoneCame: () => void
+  readonly noteArrival: () => void
 }
 
-export type LineDeps = {
+export type FairQueueDeps = {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number
-  /** Calls back when every socket that has something to say was looked at once. */
+  /** Calls back when every socket with new data was served once. */
   readonly nextTurn: (callback: () => void) => void
 }
 
-/** How long strangers are answered between two looks at the sockets; one answer may go over. */
+/** How long unprivileged peers are answered between two polls of the sockets; one answer may go over. */
 const sliceMs = 1
 /**
  * One connection is accepted a turn of the event loop. While they come, accepting has four times
@@ -32,7 +32,7 @@ const sliceMs = 1
 const acceptShare = 4
 
 type Self = {
-  readonly deps: LineDeps
+  readonly deps: FairQueueDeps
   /** Maps and sets keep the order of insertion: the first of each is next. */
   readonly byUid: Map<number, Set<Asker>>
   /** A slice is due at the next turn of the event loop. */
@@ -87,7 +87,7 @@ function join(self: Self, asker: Asker): void {
 }
 
 /** Makes an empty queue. */
-export function createLine(deps: LineDeps): Line {
+export function createFairQueue(deps: FairQueueDeps): FairQueue {
   const byUid = new Map<number, Set<Asker>>()
   const self: Self = { deps, byUid, isDue: false, hasArrivals: false, acceptUntil: -Infinity }
   return {
@@ -99,7 +99,7 @@ export function createLine(deps: LineDeps): Line {
       askers?.delete(asker)
       if (askers?.size === 0) byUid.delete(asker.uid)
     },
-    someoneCame: () => {
+    noteArrival: () => {
       self.hasArrivals = true
     },
   }

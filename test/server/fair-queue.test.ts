@@ -1,14 +1,14 @@
 // Whose frame is answered next, with a clock and turns of the test's own.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createLine, type Asker } from '../../src/server/line.ts'
+import { createFairQueue, type Asker } from '../../src/server/fair-queue.ts'
 
 /** A line whose answers take `costMs` each; `turn` is one turn of the event loop. */
 function aLine(costMs = 0.1) {
   let at = 0
   let next: (() => void)[] = []
   const answers: string[] = []
-  const line = createLine({ now: () => at, nextTurn: (callback) => next.push(callback) })
+  const line = createFairQueue({ now: () => at, nextTurn: (callback) => next.push(callback) })
   return {
     line,
     answers,
@@ -33,7 +33,7 @@ function aLine(costMs = 0.1) {
   }
 }
 
-describe('createLine', () => {
+describe('createFairQueue', () => {
   it('answers nobody before the sockets were looked at', () => {
     const { line, asker, answers, turn } = aLine()
     line.join(asker(1, 'a', 1))
@@ -99,15 +99,15 @@ describe('createLine', () => {
     line.join(asker(1, 'a', 10))
     turn()
     expect(answers).toHaveLength(1)
-    line.someoneCame()
+    line.noteArrival()
     turn()
     expect(answers).toHaveLength(1)
     pass(3.9)
-    line.someoneCame()
+    line.noteArrival()
     turn()
     expect(answers).toHaveLength(1)
     pass(0.1)
-    line.someoneCame()
+    line.noteArrival()
     turn()
     expect(answers).toHaveLength(2)
   })
@@ -116,7 +116,7 @@ describe('createLine', () => {
     const { line, asker, answers, turn } = aLine(1)
     line.join(asker(1, 'a', 10))
     turn()
-    line.someoneCame()
+    line.noteArrival()
     turn()
     turn()
     expect(answers).toHaveLength(2)

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createBucket } from '../../src/platform/bucket.ts'
+import { createCallBudget } from '../../src/platform/call-budget.ts'
 import { aClock } from '../support/builders.ts'
 
-describe('createBucket', () => {
+describe('createCallBudget', () => {
   it.each([-3_600_000, 3_600_000])('fills by time passed, whatever is set (%d ms)', async (ms) => {
     const clock = aClock()
-    const bucket = createBucket({ clock, perMinute: 60 })
+    const bucket = createCallBudget({ clock, perMinute: 60 })
     expect(bucket.take(60)).toBe(true)
     clock.step(ms)
     expect(bucket.left()).toBe(0)
@@ -16,7 +16,7 @@ describe('createBucket', () => {
 
   it('gives all or nothing, and fills again in a minute', async () => {
     const clock = aClock()
-    const bucket = createBucket({ clock, perMinute: 10 })
+    const bucket = createCallBudget({ clock, perMinute: 10 })
     expect(bucket.take(7)).toBe(true)
     expect(bucket.take(4)).toBe(false)
     expect(bucket.left()).toBe(3)
@@ -27,7 +27,7 @@ describe('createBucket', () => {
   })
 
   it('takes back what was not spent, never more than it holds', () => {
-    const bucket = createBucket({ clock: aClock(), perMinute: 10 })
+    const bucket = createCallBudget({ clock: aClock(), perMinute: 10 })
     bucket.take(4)
     bucket.giveBack(3)
     expect(bucket.left()).toBe(9)
@@ -37,7 +37,7 @@ describe('createBucket', () => {
 
   it('has a debt paid by waiting', async () => {
     const clock = aClock()
-    const bucket = createBucket({ clock, perMinute: 10 })
+    const bucket = createCallBudget({ clock, perMinute: 10 })
     bucket.take(10)
     bucket.giveBack(-10)
     await clock.advance(60_000)
@@ -55,7 +55,7 @@ describe('createBucket', () => {
       fc.asyncProperty(fc.nat({ max: 20 }), fc.array(step), async (perMinute, steps) => {
         const clock = aClock()
         const startedAt = clock.now()
-        const bucket = createBucket({ clock, perMinute })
+        const bucket = createCallBudget({ clock, perMinute })
         let given = 0
         for (const each of steps)
           if ('wait' in each) await clock.advance(each.wait)

@@ -1,7 +1,7 @@
-// A token bucket: how many calls to AWS strangers may cause, whichever way they cause them.
+// A token bucket: how many AWS calls unprivileged peers and unknown names may cause, by any request.
 import type { Clock } from './clock.ts'
 
-export type Bucket = {
+export type CallBudget = {
   /** Takes `count` tokens; takes none and says false where there are fewer. */
   readonly take: (count: number) => boolean
   /** What was set aside and not spent; below zero: what was spent beyond it, paid by waiting. */
@@ -12,7 +12,10 @@ export type Bucket = {
 }
 
 /** Makes a full bucket that fills again at `perMinute`. */
-export function createBucket(deps: { readonly clock: Clock; readonly perMinute: number }): Bucket {
+export function createCallBudget(deps: {
+  readonly clock: Clock
+  readonly perMinute: number
+}): CallBudget {
   const { clock, perMinute } = deps
   let tokens = perMinute
   let filledAt = clock.monotonic()
