@@ -32,7 +32,7 @@ async function answer(message: ToHostReader): Promise<FromHostReader> {
   }
 }
 
-// The resolver is gone: nobody waits for the answer.
+// The resolver is gone: no process waits for the answer.
 process.once('disconnect', () => process.exit(1))
 process.once('message', (message: ToHostReader) => {
   answer(message)

@@ -61,7 +61,7 @@ async function work(message: ToChild): Promise<FromChild> {
 }
 
 stepBack()
-// The resolver is gone: nobody waits for the answer.
+// The resolver is gone: no process waits for the answer.
 process.once('disconnect', () => process.exit(1))
 process.once('message', (message: ToChild) => {
   work(message)

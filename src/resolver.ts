@@ -86,7 +86,7 @@ export type Resolver = {
   readonly stopReading: () => Promise<void>
   /** What the next one goes on from; only once nothing is read any more. */
   readonly handOver: () => Inheritance
-  /** Resolves when everybody who lost access so far was looked at. */
+  /** Resolves when all accounts that lost access so far were checked for sessions. */
   readonly watched: () => Promise<void>
   /** Writes a last time what is known, then nothing; only once nothing is read any more. */
   readonly close: () => Promise<void>

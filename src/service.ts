@@ -47,7 +47,7 @@ type Place = Serving & {
   readonly leave: () => void
 }
 
-/** Looking for those who lost access may wait for a helper that hangs: a stop does not. */
+/** Ending sessions may wait for a root helper that hangs: a stop does not. */
 const watchedMs = 1_000
 
 function portOf(listen: string): string {
@@ -57,7 +57,7 @@ function portOf(listen: string): string {
 type Self = {
   readonly deps: ServiceDeps
   readonly sockets: Control[]
-  /** Who answers. */
+  /** The resolver that answers. */
   now: Place
   metrics: Control | undefined
   /** What one before still has under way. */

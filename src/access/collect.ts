@@ -15,7 +15,7 @@ export type Collected = {
   /** Of people without the MFA device that is required. */
   readonly barred: readonly Found[]
   readonly stale: boolean
-  /** Why somebody's keys could not be known; undefined when all are. */
+  /** Why the keys of one of the people could not be read; undefined when all were. */
   readonly unavail: string | undefined
 }
 

@@ -37,7 +37,7 @@ export type KeysQuestion = {
 export type Door = {
   readonly authorizedKeys: (question: KeysQuestion) => Promise<KeysAnswer>
   readonly account: (user: string, door: AuditDoor) => Promise<AccountAnswer>
-  /** Whose key opened the door a moment ago, by fingerprint: it may be gone by now. */
+  /** The owner of a key that sshd was given a moment ago, by fingerprint: it may be gone by now. */
   readonly opened: (fingerprint: string) => Opened | undefined
   /** This account was entered: the same key at the door is another login from here on. */
   readonly entered: (linuxUser: string) => void
@@ -236,7 +236,7 @@ async function authorizedKeys(self: Self, question: KeysQuestion): Promise<KeysA
   return { status: 'success', lines: found.slice(0, 100).map(({ key }) => key.line), stale }
 }
 
-/** An answer, and the person of whom it is to be reported: not where the door has no say. */
+/** An answer, and the person to report it of; none where PAM goes on without our verdict. */
 type Decision = AccountAnswer & { readonly subject: AuditSubject | undefined }
 
 function ignore(rule: string): Decision {

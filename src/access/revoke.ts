@@ -26,7 +26,7 @@ export type RevokeDeps = {
   /** Uids that own processes now. */
   readonly liveUids: () => Promise<ReadonlySet<number>>
   readonly keysOf: KeyLookup['of']
-  /** Ends every session and process of a uid; the number of processes that were told. */
+  /** Ends every session and process of a uid; the number of processes that were signalled. */
   readonly terminate: (uid: number) => Promise<number>
   readonly sharedSessions: Sessions['shared']
   /** Ends in the book of sessions what the processes did not report themselves. */

@@ -13,7 +13,7 @@ export type Sessions = {
   readonly open: (fields: SessionFields) => Promise<void>
   readonly close: (fields: SessionFields) => Promise<void>
   readonly live: () => number
-  /** Who is on which shared local account now, as far as this run of the resolver saw them come. */
+  /** People on shared accounts now, as far as this run of the resolver saw them log in. */
   readonly shared: () => readonly SharedSession[]
   /**
    * Ends in the book what a person's processes, terminated at `at`, could not report any more: not
@@ -27,10 +27,10 @@ export type SharedSession = { readonly account: string; readonly person: SourceU
 export type SessionDeps = {
   readonly view: () => DoorView | undefined
   readonly local: () => LocalAccounts
-  /** Whose key opened the door a moment ago. */
+  /** The owner of a key that sshd was given a moment ago. */
   readonly opened: Door['opened']
   readonly entered: Door['entered']
-  /** The last known keys: nobody is asked, to put a name into an event. */
+  /** The last known keys: the source is not asked to put a name into an event. */
   readonly known: KeyLookup['known']
   readonly audit: Audit
 }
@@ -80,7 +80,7 @@ function isClosed({ closed }: Self, session: string): boolean {
   return closed.get(session) === true
 }
 
-/** The person whose key it is: who opened the door with it a moment ago, else by what is known of keys. */
+/** The person whose key it is: the one that sshd was given it for a moment ago, else by the known keys. */
 function ownerOf(
   { deps }: Self,
   people: readonly SourceUser[],
@@ -97,13 +97,13 @@ function ownerOf(
   return undefined
 }
 
-/** Whose session it may be; no person for a session that is no business of ours. */
+/** The people whose session it may be; none for a session of another name service's user. */
 function candidates({ deps }: Self, fields: SessionFields) {
   const view = deps.view()
   const entered = view?.directory.accountByName(fields.user)
   const asker = view?.directory.accountByName(fields.ruser)
-  // sudo and su enter somebody else's account: the person is who asked. With an address it is
-  // what another host claims, which counts only where nothing else tells.
+  // sudo and su enter another account: the person is PAM_RUSER. With PAM_RHOST set, PAM_RUSER is what
+  // another host claims, which counts only where nothing else tells.
   const account = fields.rhost === '' ? (asker ?? entered) : (entered ?? asker)
   const people =
     account === undefined ? (view?.directory.sharersOf(fields.user) ?? []) : [account.user]

@@ -25,7 +25,7 @@ export type AuditSubject = {
   /** The Linux account that is entered: a user of ours or a shared local account. */
   readonly linuxUser: string
   readonly uid?: number
-  /** The person; undefined where nobody of the source stands behind the name. */
+  /** The person; undefined where the name is no person's. */
   readonly person?: SourceUser
 }
 
@@ -77,7 +77,7 @@ export type AuditEvent = At &
         readonly reason: string
       }
     | {
-        /** Things of another person lie under the name or home of somebody who came. */
+        /** Files of another person lie under the name or home of a new account. */
         readonly action: 'leftovers-found'
         readonly subject: AuditSubject
         readonly reason: string

@@ -12,7 +12,7 @@ export type AuditRow = {
   readonly from: string
   readonly key: string
   readonly reason: string
-  /** Every name that stands in it: Linux users, the IAM user, who asked. */
+  /** Every name in it: Linux users, the IAM user, the user that asked (PAM_RUSER). */
   readonly names: readonly string[]
   /** Written by the PAM module or the key command itself: no resolver answered. */
   readonly unreported: boolean
@@ -85,7 +85,7 @@ export function rowOfLine(line: string): AuditRow | undefined {
   }
 }
 
-/** The uids whose entries are believed: the PAM module is root, all else of ours is iamlogin. */
+/** The uids whose entries are believed: root's, for the PAM module, and that of the user iamlogin. */
 export function journalWriters({ users }: LocalAccounts): ReadonlySet<number> {
   const own = users.get('iamlogin')
   return new Set(own === undefined ? [0] : [0, own])
@@ -117,7 +117,7 @@ export function rowOfEntry(line: string, writers: ReadonlySet<number>): AuditRow
   }
 }
 
-/** Whether `user`, a Linux or an IAM name, stands in it; every row is for nobody in particular. */
+/** Whether `user`, a Linux or an IAM name, is in it; without a name, every row matches. */
 export function concerns(row: AuditRow, user: string | undefined): boolean {
   return user === undefined || row.names.includes(user)
 }
@@ -146,7 +146,7 @@ export function isRepetition(row: AuditRow, shown: readonly AuditRow[]): boolean
 
 /** Those of `shown` and the row itself that a later one, which is not older, can still repeat. */
 export function repeatable(shown: readonly AuditRow[], row: AuditRow): readonly AuditRow[] {
-  // Who entered asks anew the next time.
+  // After a login the same user's next key request is a new one.
   const entered = row.action === 'login-allowed' || row.action === 'session-open'
   return [
     ...shown.filter((each) => row.at - each.at <= repeatMs && !(entered && each.user === row.user)),

@@ -71,7 +71,7 @@ function isSearchable(folder: string): boolean {
 
 const written = '# Written from '
 
-/** Every process reads them, and nobody but root may write them, whatever this process's umask. */
+/** Every process reads them and only root may write them, whatever this process's umask. */
 async function writeGrants(file: string, grants: readonly Grant[]): Promise<void> {
   mkdirSync(rootLists, { recursive: true })
   chmodSync(rootLists, 0o755)

@@ -102,7 +102,7 @@ export async function status(
 ): Promise<ExitCode> {
   const answer = await ask(statusDocument, '/status')
   if (answer instanceof Refused) return told(output, answer)
-  // The resolver may not read sssd.conf: root, who asks, may.
+  // The resolver may not read sssd.conf; this command, run as root, may.
   const document = { ...answer, notices: [...answer.notices, ...ofSssd()] }
   print(output, document, (each) => statusText(each, now))
   return isWell(document) ? 0 : 1

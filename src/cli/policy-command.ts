@@ -15,7 +15,7 @@ type Statement = {
 /** IAM policy grammar 2012-10-17. */
 export type Policy = { readonly Version: '2012-10-17'; readonly Statement: readonly Statement[] }
 
-/** Whom a role trusts: a policy whose statement has a principal in place of a resource. */
+/** The principals that a role trusts: a policy whose statement has a principal in place of a resource. */
 export type TrustPolicy = {
   readonly Version: '2012-10-17'
   readonly Statement: readonly {
@@ -29,7 +29,7 @@ export type TrustPolicy = {
 export type Policies = {
   /** For the role of the host itself. */
   readonly host: Policy
-  /** With source.assume_role: for that role, and whom it must trust. */
+  /** With source.assume_role: for that role, and its trust policy. */
   readonly role?: Policy
   readonly trust?: TrustPolicy
 }

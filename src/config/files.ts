@@ -35,7 +35,7 @@ export function configFiles(main: string): ConfigFiles {
     names.filter(wanted).map((name) => join(folder, name))
   return {
     files: [main, ...paths(isRead)],
-    // Hidden files and an editor's copies are nobody's wish.
+    // Hidden files and an editor's copies are no mistake to warn of.
     ignored: paths((name) => !isRead(name) && !name.startsWith('.') && !name.endsWith('~')),
   }
 }

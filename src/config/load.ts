@@ -175,7 +175,7 @@ function problems(
   })
 }
 
-/** Rules between keys: what belongs to which kind, and that somebody may come in at all. */
+/** Rules between keys: what belongs to which kind, and that the rules let any person in. */
 function crossProblems(
   files: readonly ConfigFile[],
   merged: Table,

@@ -18,7 +18,7 @@ import {
 
 export type Control = { readonly close: () => Promise<void> }
 
-/** Whoever answers now: a reload puts another in place while the sockets stay open. */
+/** The resolver that answers now: a reload replaces it while the sockets stay open. */
 export type Serving = {
   readonly parts: ControlParts
   readonly expose: () => Promise<Exposition>
@@ -36,7 +36,7 @@ function failure(code: number, word: string, message: string, hint: string): Rep
   return json({ error: { code: word, message, hint } }, code)
 }
 
-/** An empty list would say that there is nobody. */
+/** An empty list would say that there are no users. */
 function notRead({ refresher }: ControlParts): Reply {
   const failed = refresher.failure()
   return failure(

@@ -54,7 +54,7 @@ export const statusDocument = z.object({
         code: z.string(),
         message: z.string(),
         hint: z.string(),
-        /** People who keep what an earlier read told of them. */
+        /** People who keep the overrides of an earlier read. */
         kept: z.number(),
         /** People who have no account here, because their tags were never read. */
         leftOut: z.number(),

@@ -156,7 +156,7 @@ function accountOf({ directory }: Current, name: string): Account | undefined {
   return directory.accountById(name)
 }
 
-/** GET /keys/NAME; undefined for nobody of ours, a sentence when the source cannot be asked. */
+/** GET /keys/NAME; undefined for a name of no account, a sentence when the source cannot be asked. */
 export async function keysOf(
   parts: ControlParts,
   current: Current,

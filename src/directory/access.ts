@@ -1,4 +1,4 @@
-// Who may be here: group membership in the source, read by the rules.
+// The people who may log in: group membership in the source, read by the rules.
 import type { Directory, DirectoryRules, SourceDirectory, SourceUser } from './types.ts'
 
 /** The groups that a read must ask for: each once; "*" stands for every user. */
@@ -10,7 +10,7 @@ export function queriedGroups(
   return [...new Set(named)]
 }
 
-/** Ids of the members of the named groups; "*" is everyone that the source told. */
+/** Ids of the members of the named groups; "*" is every user of the source. */
 export function membersOf(
   source: SourceDirectory,
   groupNames: readonly string[],
@@ -28,7 +28,7 @@ export function sharedPeople(
 ): Readonly<Record<string, readonly SourceUser[]>> {
   return Object.fromEntries(
     Object.entries(rules.sharedAccounts)
-      // root is never opened by a key of ours, even if somebody configures it.
+      // root is never opened by a person's key, even if the configuration says so.
       .filter(([account]) => account !== 'root')
       .map(([account, groups]) => {
         const ids = membersOf(source, groups)

@@ -1,4 +1,4 @@
-// Source records + rules -> the directory of this host, with everyone who was refused and why.
+// Source records + rules -> the directory of this host, with every refused user and group, and why.
 // The order of the input never matters: records are sorted by age first, so the older one wins.
 import { membersOf, sharedPeople } from './access.ts'
 import { chooseHome, chooseShell, homeFolder, livesThere, localHomesIn } from './home.ts'
@@ -75,7 +75,7 @@ type Candidate =
   | { readonly kind: 'group'; readonly record: SourceGroup }
 type Named<T> = { readonly record: T; readonly name: string }
 
-/** A group is before a person of the same age: who set it up wrote its name into the configuration. */
+/** A group is before a person of the same age: an administrator wrote its name into the configuration. */
 function compareCandidates(a: Candidate, b: Candidate): number {
   const byKind = Number(a.kind === 'user') - Number(b.kind === 'user')
   return a.record.createdAt - b.record.createdAt || byKind || byAge(a.record, b.record)
@@ -86,7 +86,7 @@ function ageOf({ createdAt }: SourceUser | SourceGroup): string {
   return createdAt === 0 ? 'without a date' : `created ${new Date(createdAt).toISOString()}`
 }
 
-/** Says truly who has the name, and why. */
+/** Names the owner of the name, and why it is theirs. */
 function clashReason(name: string, owner: Candidate, loser: Candidate): string {
   const { kind, record } = owner
   const why =
@@ -121,7 +121,7 @@ function hostRefusal(
 type Names = {
   readonly users: readonly Named<SourceUser>[]
   readonly groups: readonly Named<SourceGroup>[]
-  /** Lower case -> who has it. */
+  /** Name in lower case -> its owner. */
   readonly taken: ReadonlyMap<string, Candidate>
 }
 
@@ -193,14 +193,14 @@ type Making = {
   readonly notices: Notice[]
 }
 
-/** The modules refuse a home that is named so, whoever lives there. */
+/** The modules refuse a home with such a name for any person. */
 function isLocalName({ users, groups }: HostAccounts, component: string): boolean {
   return users.has(component) || groups.has(component)
 }
 
 type About = { readonly kind: 'user'; readonly id: string; readonly name: string }
 
-/** Told of a person who gets no home of their name because a local user lives there. */
+/** The notice for a person who gets no home of their name because a local user lives there. */
 function ownHomeNotice(
   name: string,
   value: string,
@@ -289,7 +289,7 @@ function addPins(
 }
 
 function makeAccounts(named: readonly Named<SourceUser>[], context: Making): readonly Account[] {
-  // Overrides first: the tag wins against a hash, whoever is older.
+  // Overrides first: the tag wins against a hash, whichever person is older.
   const hasUid = ({ record }: Named<SourceUser>): boolean => record.overrides?.uid !== undefined
   const ordered = [...named.filter(hasUid), ...named.filter((each) => !hasUid(each))]
   const accounts: Account[] = []

@@ -21,7 +21,7 @@ export type Explanation = {
   readonly allowed: boolean
   /** The Linux account that is meant: the person's, or a shared local one. */
   readonly account: string | undefined
-  /** The one person that is meant; undefined for nobody, and for a local account. */
+  /** The person that is meant; undefined for an unknown name, and for a local account. */
   readonly person: SourceUser | undefined
   /** The name is an account of /etc/passwd. */
   readonly isLocal: boolean
@@ -35,7 +35,7 @@ type ExplainInput = {
   readonly local: LocalAccounts
 }
 
-/** Who is asked for: by id, by the exact name in the source, by Linux name; who would have it comes last. */
+/** The people that a name may mean: by id, by the exact name in the source, by Linux name; refused ones last. */
 function personOf(
   name: string,
   { source, directory, rules }: ExplainInput,
@@ -92,7 +92,7 @@ function sharedBy({ id }: SourceUser, { directory, local }: ExplainInput): reado
       ]
 }
 
-/** Groups of that name, and others who have, or wanted, the same one. */
+/** Groups of that name, and others that have, or wanted, the same Linux name. */
 function neighbours(
   name: string,
   person: SourceUser | undefined,

@@ -2,10 +2,10 @@
 // source may say. pam_mkhomedir makes the home as root, and gives it to the person.
 import type { DirectoryRules, HostAccounts, Overrides } from './types.ts'
 
-/** The shell of those whose own cannot be given: every host has it. */
+/** The shell for people whose own cannot be given: every host has it. */
 export const fallbackShell = '/bin/sh'
 
-/** Shells that let nobody in: a source may always take away. */
+/** Shells that allow no login: a source may always take away. */
 const closedShells: ReadonlySet<string> = new Set([
   '/sbin/nologin',
   '/usr/sbin/nologin',

@@ -32,7 +32,7 @@ export function createHomes(
   isTaken: (word: string) => boolean = () => false,
 ): {
   readonly wordFor: (id: string, name: string, uid: number) => string
-  /** Whether the home of that word is kept for somebody else than `id`. */
+  /** Whether the home of that word is kept for another person than `id`. */
   readonly isKeptForAnother: (word: string, id: string) => boolean
   /** The words to keep: those that are not names. */
   readonly words: () => HomeWords

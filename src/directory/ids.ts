@@ -19,7 +19,7 @@ export function fnv1a(text: string): number {
 const foreign: Range = { min: 2_147_352_576, max: 2_147_418_111 }
 
 /**
- * Ids that nobody of ours ever gets, whatever the configuration, a tag or a pin says; systemd's
+ * Ids that no person ever gets, whatever the configuration, a tag or a pin says; systemd's
  * docs/UIDS-GIDS.md: those of the system and of people (0..65535), systemd's range for files of other
  * hosts (2147352576..2147418111), and all from 2^31 on, which some programs take for negative.
  */
@@ -74,7 +74,7 @@ function firstFree(
 
 /**
  * @param pins what was given before, for ids that exist now: kept, and kept free for their owners.
- * @param taken ids that are somebody else's: local accounts.
+ * @param taken ids of local accounts.
  * @param untagged the source ids that get theirs by pin or hash: take() keeps those free.
  */
 export function createIdSpace(

@@ -1,7 +1,7 @@
 // Groups are believed one by one: what a read could not say of a group, the last good read says.
 import type { SourceDirectory, SourceGroup, SourceUser, UnreadGroup } from './types.ts'
 
-/** Tells whether a person of an earlier read may still exist by what this read told. */
+/** Tells whether a person of an earlier read may still exist, by this read. */
 function survivors(fetched: SourceDirectory): (user: SourceUser) => boolean {
   const ids = new Set<string>()
   const idByName = new Map<string, string>()
@@ -12,7 +12,7 @@ function survivors(fetched: SourceDirectory): (user: SourceUser) => boolean {
   }
   return ({ id, name }) =>
     ids.has(id) ||
-    // Whom the list of every user lacks is gone; whose name is another's now, too, or renamed.
+    // A person missing in the list of every user is gone; one whose name another has is gone or renamed.
     (!fetched.complete && !idByName.has(name.toLowerCase()))
 }
 

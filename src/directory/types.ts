@@ -69,7 +69,7 @@ export type UnreadOverrides = {
    * only renamed or deleted while the source was read, which the next read tells.
    */
   readonly reason?: { readonly code: string; readonly message: string; readonly hint: string }
-  /** Ids of those in `users` who keep what an earlier read told of the same id (overrides.ts). */
+  /** Ids of people in `users` who keep the overrides of an earlier read (overrides.ts). */
   readonly keptIds: readonly string[]
   /** Ids of those in `users` without any known overrides: their uid and home are not known. */
   readonly unknownIds: readonly string[]
@@ -93,7 +93,7 @@ export type SourceDirectory = {
   readonly complete: boolean
   /** Groups that are not in `groups`, or with the members of an earlier read (merge.ts). */
   readonly unread?: readonly UnreadGroup[]
-  /** Ids of those in `users` whom only an earlier read told of. */
+  /** Ids of people in `users` known from an earlier read alone. */
   readonly keptUserIds?: readonly string[]
   readonly unreadOverrides?: UnreadOverrides
   /** By the name of a group that was read whole: says nothing of who exists. */
@@ -127,7 +127,7 @@ export type UnreadPart = {
   readonly lastReadAt?: number
 }
 
-/** What the door needs to know of one person, read when they knock. */
+/** What a login needs to know of one person, read at the login. */
 export type SourceCredentials = {
   readonly keys: readonly SourceKey[]
   /** Whether the person has an MFA device; undefined where it was not asked, or not answered. */

@@ -1,4 +1,4 @@
-// What a source tells of one person, compared with what it told before. Pure.
+// The credentials of one person, compared with those of an earlier read. Pure.
 import { isDeepStrictEqual } from 'node:util'
 import type {
   CredentialPart,

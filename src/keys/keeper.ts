@@ -5,13 +5,13 @@ import type { Clock } from '../platform/clock.ts'
 export type KeyKeeper = {
   /** Of a person: unknown before, other keys than before, or the same ones read again. */
   readonly read: (what: 'new' | 'changed' | 'same') => Promise<void>
-  /** Who exists here, or who may share an account, is another now. */
+  /** The directory changed. */
   readonly directoryChanged: () => void
   /** Writes what is known a last time; nothing is written afterwards. */
   readonly close: () => Promise<void>
 }
 
-/** People who come for the first time are written together after this. */
+/** Keys of people read for the first time are written together after this. */
 const delayMs = 1_000
 
 /** Makes the keeper. A write that fails is tried until it succeeds, and no reason to refuse a login. */

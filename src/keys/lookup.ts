@@ -32,13 +32,13 @@ export type KeyLookup = {
   readonly of: (user: SourceUser) => Promise<PersonKeys>
   /** As `of`, for requests that any peer can cause: the calls are taken from the miss budget, else 'unavail'. */
   readonly sparingly: (user: SourceUser) => Promise<PersonKeys>
-  /** What was read last and may still serve, unchecked; asks nobody. */
+  /** What was read last and may still serve, unchecked; does not ask the source. */
   readonly known: (user: SourceUser) => SavedCredentials | undefined
   /** What was read last, however old it is, and be it still on its way to the disk. */
   readonly last: (user: SourceUser) => SavedCredentials | undefined
   /** Forgets what is fresh, keeps the last known for an outage. Undefined: everyone. */
   readonly expire: (userId?: string) => void
-  /** All that is known, for the disk; also what is told as soon as it is there. */
+  /** All that is known, for the disk; also what is answered as soon as it is there. */
   readonly all: () => readonly KnownCredentials[]
   /** All that is known, for the lookup that takes the place of this one, which learns no more changes. */
   readonly handOver: () => readonly KnownCredentials[]

@@ -13,7 +13,7 @@ export type Losses = {
   readonly againMs: number
   /** People who had keys, as they were read last; of the last windowMs, the oldest first. */
   readonly readings: Map<string, Reading>
-  /** Whose loss is not believed yet: since when, by the monotonic clock. */
+  /** Ids of people whose loss is not believed yet, and since when, by the monotonic clock. */
   readonly suspects: Map<string, number>
 }
 

@@ -1,4 +1,4 @@
-// Whose keys open which account, as the bytes of keys.db: what the key command goes by while no
+// Accounts and the people's keys that open them, as the bytes of keys.db: what the key command goes by while no
 // resolver answers. The spec is the head of native/common/keys-file.h.
 import type { KeysConfig } from '../config/config.ts'
 import type { CredentialPart, LocalAccounts, SourceUser } from '../directory/types.ts'

@@ -8,7 +8,7 @@ export type SavedCredentials = {
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number
   readonly credentials: SourceCredentials
-  /** Keys may be missing: when they were read last, it was not known whose name it was. */
+  /** Keys may be missing: when they were read last, it was not known which person had the name. */
   readonly isUnsure?: true
 }
 

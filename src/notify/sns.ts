@@ -18,7 +18,7 @@ export function createSns(deps: {
     maxAttempts: 1,
     ...(deps.endpoint === undefined ? {} : { endpoint: deps.endpoint }),
   })
-  // A page of somebody else's is no delivery.
+  // A page of a proxy or portal is no delivery.
   client.middlewareStack.use(answerGate(snsService))
   return async ({ id, event, body }, signal) => {
     const user = 'subject' in event ? event.subject.linuxUser : ''

@@ -1,5 +1,5 @@
 // Time as an argument, so that tests own it. The wall clock tells and saves times; ages go by the
-// monotonic one, which nobody sets: a wall clock that steps back must not keep anything fresh.
+// monotonic one, which cannot be set: a wall clock that steps back must not keep anything fresh.
 import { uptime } from 'node:os'
 
 export type Clock = {

@@ -33,7 +33,7 @@ export type DurableFile = {
   readonly name: string
   /**
    * Says what the file is to hold from now on; resolves after a try, true when the file holds it.
-   * Never rejects. While one is written, those who come share the next write.
+   * Never rejects. While one is written, callers that come share the next write.
    * @param encode called at each try: gives what is true then
    */
   readonly put: (encode: () => Promise<Content>) => Promise<boolean>
@@ -49,7 +49,7 @@ export type DurableFile = {
 const firstRetryMs = 2_000
 const longestRetryMs = 30_000
 
-/** Runs `run` one at a time; whoever comes meanwhile shares the next run. */
+/** Runs `run` one at a time; callers that come meanwhile share the next run. */
 function createTurns(run: () => Promise<void>): {
   readonly next: () => Promise<void>
   readonly idle: () => Promise<void>

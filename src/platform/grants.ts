@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { homeFolder } from '../directory/home.ts'
 
-/** Where the lists are; nobody but root may write the folder or a list. */
+/** Where the lists are; only root may write the folder or a list. */
 export const rootLists = '/etc/iamlogin/root.d'
 
 /** Where the lists were before: what was written there by us is removed. */

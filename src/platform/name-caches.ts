@@ -73,7 +73,7 @@ function start(self: Self): void {
   self.running ??= run(self)
 }
 
-/** Makes the emptier. Those who ask while it runs share one further run. */
+/** Makes the emptier. Calls that come while it runs share one further run. */
 export function createNameCaches(deps: NameCachesDeps): NameCaches {
   const { clock } = deps
   const nothing = { notice: undefined, running: undefined, cancel: undefined }

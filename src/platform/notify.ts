@@ -1,4 +1,4 @@
-// sd_notify(3): tells systemd how the daemon does. Silent where nobody listens.
+// sd_notify(3): reports the state of the daemon to systemd. Does nothing without NOTIFY_SOCKET.
 import type { Addon } from './addon.ts'
 
 /** Sends `state` ("READY=1", "STATUS=…") to NOTIFY_SOCKET. */

@@ -1,4 +1,4 @@
-// Who lives on this host, as /proc tells everybody: those whose processes iamlogin-terminate would
+// The uids with processes on this host, as /proc shows them: the processes that iamlogin-terminate would
 // end, by the rules of native/terminate/processes.h. proc(5)
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ function createReadText(): ReadText {
   }
 }
 
-/** Real, effective and saved: a setuid program belongs to who started it, too. */
+/** Real, effective and saved: a setuid program belongs to the user that started it, too. */
 async function ownersOf(folder: string, read: ReadText): Promise<readonly number[]> {
   const status = await read(join(folder, 'status'))
   if (isOver(status)) return []
@@ -35,7 +35,7 @@ async function ownersOf(folder: string, read: ReadText): Promise<readonly number
   return match === null ? [] : match.slice(1).map(Number)
 }
 
-/** Who logged in for it, where it has a terminal: what a person became by sudo and su. */
+/** The login uid of a process with a terminal: what a person started through sudo or su. */
 async function loginOf(folder: string, read: ReadText): Promise<readonly number[]> {
   const login = Number(await read(join(folder, 'loginuid')))
   if (login === 2 ** 32 - 1) return []
@@ -61,7 +61,7 @@ export async function readLiveUids(proc = '/proc'): Promise<ReadonlySet<number>>
   for (const entry of await readdir(proc)) {
     if (!/^\d+$/.test(entry)) continue
     const folder = join(proc, entry)
-    // hidepid=1 leaves only the owner to see, who is the effective one.
+    // With hidepid=1 only the folder's owner is visible: the effective uid.
     const owners = ownersOf(folder, read).catch(async () => [(await stat(folder)).uid])
     for (const uid of await orNone(owners)) uids.add(uid)
     for (const uid of await orNone(loginOf(folder, read))) uids.add(uid)

@@ -2,7 +2,7 @@
 import { open, rename, rm, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** What those who have the file of before mapped are told: 'withdrawn' where none follows it. */
+/** What is marked in the old file for processes that have it mapped: 'withdrawn' where no file follows it. */
 export type End = 'replaced' | 'withdrawn'
 
 export type FileForm = {
@@ -13,7 +13,7 @@ export type FileForm = {
    * file at once. Without it a file that a crash left there is the next writer's to remove.
    */
   readonly writer?: string
-  /** Tells whoever still has the file of before, which is open for writing. */
+  /** Marks the old file, which is open for writing, for processes that have it mapped. */
   readonly tellReaders?: (old: FileHandle, end: End) => Promise<void>
 }
 
@@ -51,7 +51,7 @@ export async function wholeOf(bytes: Bytes): Promise<Buffer> {
 }
 
 async function writeTemporary(path: string, bytes: Bytes, mode: number): Promise<void> {
-  // Left over by a crash: its inode is nobody's yet.
+  // Left over by a crash: no process has it open.
   await rm(path, { force: true })
   const file = await open(path, 'wx', mode)
   try {
@@ -88,7 +88,7 @@ const spoilt = Buffer.alloc(8)
 
 /**
  * Takes a file away that cannot be replaced: neither needs room on the disk. A folder that lets
- * nothing be removed may still let the file be written: then it is made one that nobody believes.
+ * nothing be removed may still let the file be written: then it is spoilt, so that no reader believes it.
  * @throws when neither can be done: the file is still believed.
  */
 export async function withdrawFile({ path, tellReaders }: FileForm): Promise<void> {

@@ -1,4 +1,4 @@
-// A state file that cannot be used is kept for whoever looks into it, out of the way of the next one.
+// A state file that cannot be used is kept for an administrator, out of the way of the next one.
 import { rename } from 'node:fs/promises'
 
 /** Renames `path` to `path.damaged`, over an earlier one; where that fails it is overwritten later. */

@@ -1,4 +1,4 @@
-// Which sudo this host has, and what it is told about us.
+// Which sudo this host has, and what its configuration says of iamlogin.
 import { readFileSync, realpathSync } from 'node:fs'
 import { sudoKindOf, type SudoFacts, type SudoKind } from '../setup/sudoers.ts'
 

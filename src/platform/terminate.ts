@@ -21,7 +21,7 @@ function ask(socketPath: string, request: string): Promise<string> {
 }
 
 /**
- * Ends every session and process of `uid`; gives how many processes were told.
+ * Ends every session and process of `uid`; gives how many processes were signalled.
  * @throws when there is no helper, or it refuses
  */
 export async function terminateBy(socketPath: string, uid: number): Promise<number> {

@@ -8,7 +8,7 @@ import type { Log } from './log.ts'
 /** useradd writes passwd, then group: one change for us. */
 const settleMs = 100
 
-/** Files below /etc that say who and what is local. */
+/** Files below /etc that name local accounts, groups and shells. */
 const files: ReadonlySet<string> = new Set(['passwd', 'group', 'shells'])
 
 /** Calls `changed` for each event of a folder whose name is wanted; the result ends it. */

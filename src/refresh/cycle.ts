@@ -13,7 +13,7 @@ export type Cycle = {
   readonly startByNewRules: () => Promise<RefreshResult>
   /** /etc/passwd or /etc/group is another: the directory is built again. Never rejects. */
   readonly localAccountsChanged: () => Promise<void>
-  /** Resolves when the access of everybody who lost it so far was ended. */
+  /** Resolves when the sessions of all accounts that lost access so far were ended. */
   readonly accessEnded: () => Promise<void>
   /** Ends reads; resolves when nothing is under way but what accessEnded() and followed() wait for. */
   readonly stop: () => Promise<void>

@@ -1,4 +1,4 @@
-// What log and audit are told of a source that fails: once when it begins, once when it ends.
+// Reports a failing source to log and audit: once when it begins, once when it ends.
 import type { Audit } from '../audit/event.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'

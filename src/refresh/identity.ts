@@ -11,7 +11,7 @@ import type { Store } from './store.ts'
 const coolOffMs = 30_000
 
 /**
- * Makes the check: by a read that began after the question; those who ask meanwhile share it.
+ * Makes the check: by a read that began after the call; callers that come meanwhile share it.
  * @param deps.readNow has the source read
  */
 export function createIdentityCheck(deps: {
@@ -51,7 +51,7 @@ export function createIdentityCheck(deps: {
 
 /**
  * Asks the source itself, which costs one request. Where it says anything but 'same', the directory is
- * read: that ends what the person had here, and tells who was renamed.
+ * read: that ends what the person had here, and tells a rename from a deletion.
  */
 export function createIdentify(
   source: Pick<Source, 'identify'>,

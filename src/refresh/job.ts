@@ -39,32 +39,32 @@ export type ReadJob = {
   readonly groupsReadAt: Readonly<Record<string, number>>
   /** isDue: enough time has passed since the first read for a second one to bear it out. */
   readonly doubt?: { readonly loss: SavedLoss; readonly isDue: boolean }
-  /** Ids of people of whom the answer is to say what they are named now. */
+  /** Ids of people whose present names the answer is to give. */
   readonly peopleIds: readonly string[]
 }
 
 /** What a read says beside the directory. */
 export type Reading = {
-  /** Groups, and "*", that the source told the members of now. */
+  /** Groups, and "*", whose members this read gave. */
   readonly groups: readonly string[]
   readonly unread: readonly UnreadGroup[]
   /** What changed of overrides that cannot be read, for log and audit. */
   readonly overrides?: OverridesNews
   readonly unreadOverrides: UnreadOverridesCount | null
-  /** Of `peopleIds`: those whom the source names. */
+  /** Of `peopleIds`: the people that the source names. */
   readonly people: Readonly<Record<string, NamedPerson>>
 }
 
 export type NamedPerson = {
   readonly name: string
-  /** Only an earlier read told of the person. */
+  /** The person is known from an earlier read alone. */
   readonly isKept: boolean
 }
 
 export type UnreadOverridesCount = {
   /** SourceError's; absent where users were only renamed or deleted while the source was read. */
   readonly reason?: { readonly code: string; readonly message: string; readonly hint: string }
-  /** People who keep what an earlier read told of them. */
+  /** People who keep the overrides of an earlier read. */
   readonly kept: number
   /** People who have no account because nothing is known of them. */
   readonly leftOut: number
@@ -132,7 +132,7 @@ export type Outcome =
     }
   | { readonly kind: 'explained'; readonly explanation: Explanation }
 
-/** An outcome, with what the work cost and what is to be told of state files. */
+/** An outcome, with the calls that the work cost and sentences about damaged state files. */
 export type Answer = {
   readonly outcome: Outcome
   /** Requests to the source, by operation. */

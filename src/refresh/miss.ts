@@ -83,7 +83,7 @@ async function ask(self: Self, name: string): Promise<MissAnswer> {
   if (store.current()?.directory.accountByName(name) !== undefined) return 'present'
   // A name asked for again while the source is away: what was said last still counts.
   if (done !== true) return self.misses.has(name) ? 'absent' : 'unknown'
-  // Of a group that was never read nobody knows whose names it has.
+  // A group that was never read may have the name.
   if (refresher.unread().some(({ isAbsent, lastReadAt }) => !isAbsent && lastReadAt === undefined))
     return 'unknown'
   // A person has the name, and no account only because their tags were never read.

@@ -1,4 +1,4 @@
-// What log and audit are told of overrides (accounts.tags) that could not be read while the rest was. Pure.
+// Reports to log and audit on overrides (accounts.tags) that could not be read while the rest was. Pure.
 import type { SourceDirectory, UnreadOverrides } from '../directory/types.ts'
 import type { OverridesNews } from './job.ts'
 

@@ -312,7 +312,7 @@ async function readSource(
   return make({ job, parts, rules, before, source, readAt: job.startedAt })
 }
 
-/** Of other groups the state tells nothing: that nobody is found in it would be no answer. */
+/** Whether the state tells of any of the groups: of others, it would only say that they have no members. */
 function isOfUse({ source }: SavedDirectory, asked: readonly string[]): boolean {
   return (
     (source.complete && asked.includes('*')) ||
@@ -357,7 +357,7 @@ function readState(
   const { source, readAt } = saved
   const known =
     saved.rules === undefined ? source.groups.map(({ name }) => name) : queriedGroups(saved.rules)
-  // Nobody read the groups that the new rules ask for: the directory of before serves until the read.
+  // The groups of the new rules were not read yet: the directory of before serves until they are.
   if (job.from === 'reload' && !asked.every((name) => known.includes(name)))
     return { outcome: { kind: 'same' } }
   return make({ job, parts, rules, before, source, readAt })

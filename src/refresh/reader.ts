@@ -79,7 +79,7 @@ async function answerOf(
 }
 
 /**
- * Makes the reader. Whoever asks while a job is done waits for its end: there is never a second process.
+ * Makes the reader. A caller waits for the job before its own: there is never a second process.
  * @param deps.memoryFile an empty file in memory
  */
 export function createReader(deps: {

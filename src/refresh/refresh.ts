@@ -38,7 +38,7 @@ export type ReadRequest = {
 export type RefreshResult =
   | {
       readonly ok: true
-      /** By id, those of whom a caller asked and whom the source names. */
+      /** By id: the people whom a caller asked about, as far as the source names them. */
       readonly people: Readonly<Record<string, NamedPerson>>
     }
   | { readonly ok: false; readonly failure: Failure }
@@ -83,7 +83,7 @@ export type Refresher = {
   readonly read: (requests: readonly ReadRequest[]) => Promise<ReadEnd>
   /**
    * Builds again from what was read last, by the rules of now (reload) or the local accounts of now.
-   * Undefined where the directory of before stays: nothing changed, or nobody read yet what the rules ask for.
+   * Undefined where the directory of before stays: nothing changed, or the groups of the rules were not read yet.
    * @throws {SourceError} when it cannot be built
    */
   readonly rebuild: (from: 'reload' | 'accounts') => Promise<AccountsChange | undefined>

@@ -1,4 +1,4 @@
-// What log and audit are told of a read that was believed.
+// Reports a read that was believed to log and audit.
 import type { Audit } from '../audit/event.ts'
 import type { Account } from '../directory/types.ts'
 import type { Clock } from '../platform/clock.ts'

@@ -31,7 +31,7 @@ export type ReadEnd = {
   readonly at: number
   /**
    * 0 to 1: shortens the pause by up to a tenth, so that the hosts of a fleet drift apart. It never
-   * lengthens it: who left IAM is gone within refreshMs.
+   * lengthens it: a user deleted in IAM is gone within refreshMs.
    */
   readonly random: number
 }

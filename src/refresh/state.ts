@@ -127,7 +127,7 @@ export function fingerprintOf(rules: DirectoryRules, host: HostAccounts): string
     .digest('base64')
 }
 
-/** Who exists by a saved directory, and who is in which group. */
+/** The users and memberships of a saved directory. */
 function rightsOf({ source }: Pick<SavedDirectory, 'source'>): ReadonlySet<string> {
   const users = source.users.map(({ id, name }) => `${id} ${name}`)
   const members = source.groups.flatMap(({ name, memberIds }) =>

@@ -1,5 +1,5 @@
 // Groups that the source could not read while others were: how long their last known members serve,
-// and what is told of it.
+// and what is reported of it.
 import type { Audit } from '../audit/event.ts'
 import type { UnreadGroup } from '../directory/types.ts'
 import { ageOf, savedMoment, type Clock, type Moment } from '../platform/clock.ts'
@@ -19,7 +19,7 @@ export type UnreadGroups = {
   readonly handOver: () => UnreadHandover
   /** Groups whose last known members may serve: when they were read, milliseconds since the epoch. */
   readonly usable: () => Readonly<Record<string, number>>
-  /** A read was believed: its groups were read then; a change of what cannot be read is told once. */
+  /** A read was believed: its groups were read then; a change of what cannot be read is reported once. */
   readonly believed: (reading: Reading, readAt: Moment) => void
   /** Of the last read that was believed. */
   readonly now: () => readonly UnreadGroup[]

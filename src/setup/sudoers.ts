@@ -56,7 +56,7 @@ export function editSudoConf(kinds: ReadonlySet<SudoKind>, sudoConf: string): Su
   }
 }
 
-/** What is wrong with the file in place, with the fix; undefined when nothing is, or nobody can say. */
+/** What is wrong with the file in place, with the fix; undefined when nothing is, or that cannot be said. */
 export function judgeSudoers({ kinds, sudoers, sudoConf }: SudoFacts): string | undefined {
   if (sudoers === undefined) return undefined
   const lines = sudoers.split('\n').filter((line) => !/^\s*#/.test(line))

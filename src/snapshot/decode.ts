@@ -38,7 +38,7 @@ export function decodeSnapshot(bytes: Buffer): SnapshotContent {
   }
 }
 
-/** What somebody is given: an account, a membership. */
+/** What a directory grants: an account, a membership. */
 function rightsOf({ people, groups }: SnapshotContent): ReadonlySet<string> {
   const rights = new Set<string>()
   for (const { passwd, gids, user } of people) {

@@ -1,5 +1,5 @@
 // What the resolver alone knows beside directory.db. It follows the bytes of directory.db in memory and is
-// never published: who may log in to shared accounts, which uids were ever given, what was refused.
+// never published: the people of shared accounts, the uids that were ever given, what was refused.
 //
 //   offset size
 //        0    8  u32 offset, u32 slots of a table: users by the hash of their UserId, as in directory.db
@@ -50,7 +50,7 @@ function writeSorted(out: Output, numbers: readonly number[]): number {
 
 /**
  * Appends the supplement of a directory to the bytes of its directory.db.
- * @param keptIds people of whom only an earlier read told
+ * @param keptIds people known from an earlier read alone
  */
 export function withSupplement(
   snapshot: Buffer,
@@ -97,7 +97,7 @@ export type Supplement = {
   readonly sharedAccounts: () => Readonly<Record<string, readonly SourceUser[]>>
   /** The people of one; undefined where it is not shared. */
   readonly sharersOf: (account: string) => readonly SourceUser[] | undefined
-  /** Whether only an earlier read told of the person; another person's id may, rarely, count as theirs. */
+  /** Whether the person is known from an earlier read alone; another id may, rarely, have the same hash. */
   readonly isKept: (id: string) => boolean
   readonly report: () => DirectoryReport
 }

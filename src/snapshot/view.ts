@@ -38,7 +38,7 @@ export type DirectoryView = {
   readonly sharedAccounts: () => Readonly<Record<string, readonly SourceUser[]>>
   /** Whether the uid was ever given to a person of the source. */
   readonly wasGiven: (uid: number) => boolean
-  /** Whether only an earlier read told of the person; another person's id may, rarely, count as theirs. */
+  /** Whether the person is known from an earlier read alone; another id may, rarely, have the same hash. */
   readonly isKept: (id: string) => boolean
   readonly report: () => DirectoryReport
   /** Keeps the memory over a release(), until the result is called: for work that waits in between. */
@@ -280,7 +280,7 @@ export function openView(all: Buffer): DirectoryView {
     groupByName: (name) => group(find('groupNames', nameKey(name))),
     groupByGid: (gid) => group(find('gids', idKey(gid))),
     initgroups: (name) => user(find('userNames', nameKey(name)))?.gids,
-    // The id tells a stranger from a user whose record a damaged slot leads to.
+    // The id 0 tells a local name from a user's record that a damaged slot leads to.
     isLocalName: (name) => {
       const payload = find('localNames', nameKey(name))
       return payload !== undefined && payload.readUInt32LE(idAt(payload)) === 0

@@ -1,5 +1,5 @@
 // The source `file`: a TOML directory of users, groups and keys, for air-gapped hosts and
-// break-glass. Read anew each time: whoever edits it needs no restart.
+// break-glass. Read anew each time: an edit needs no restart.
 import { readFile, stat } from 'node:fs/promises'
 import { parse, TomlError } from 'smol-toml'
 import * as z from 'zod'

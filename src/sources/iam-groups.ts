@@ -48,7 +48,7 @@ function decodeGroup(name: string, group: Group | undefined): Page['group'] {
   }
 }
 
-/** The pages that a read told whole; none of a group that it could not read, or of whose members one is missing. */
+/** The pages of a group as the last read had them; none where it could not read the group, or a member is missing. */
 function knownPages(
   name: string,
   before: SourceDirectory | undefined,
@@ -123,7 +123,7 @@ function pagesToKnow(pages: readonly Page[]): Pick<GroupRead, 'pages'> {
 
 /**
  * Makes the reader of groups.
- * @param before what the last read told: a page whose answer is the same says the same
+ * @param before the last read: a page with the same answer has the same members
  */
 export function createGroupReader(
   client: IAMClient,

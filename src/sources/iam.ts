@@ -1,4 +1,4 @@
-// The source `iam`: GetGroup for each configured group, every page; keys when somebody knocks.
+// The source `iam`: GetGroup for each configured group, every page; keys at a login.
 import { ListUsersCommand, type IAMClient } from '@aws-sdk/client-iam'
 import type {
   Overrides,
@@ -24,11 +24,11 @@ import { isOfOne, unreadGroup } from './unread.ts'
 import type { DirectoryQuery, Source } from './source.ts'
 
 export type IamSourceOptions = IamClientOptions & {
-  /** Read keys from tags when somebody knocks: one ListUserTags more. */
+  /** Read keys from tags, too, at a login: one ListUserTags more. */
   readonly keyTags: boolean
   /** Read every user's tags at each refresh for overrides: one ListUserTags a user, the groups twice. */
   readonly userTags: boolean
-  /** Ask for MFA devices when somebody knocks: one ListMFADevices more. */
+  /** Ask for MFA devices at a login: one ListMFADevices more. */
   readonly mfa: boolean
   readonly bodies: KeyBodies
 }

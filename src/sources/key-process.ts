@@ -82,7 +82,7 @@ function lost(what: string, cause?: unknown): SourceError {
   })
 }
 
-/** The process is gone, or is let go: nobody waits for it any more. */
+/** The process is gone, or is let go: requests to it fail. */
 function lose(self: Self, child: ChildProcess, error: Error): void {
   if (self.child === child) self.child = undefined
   for (const [id, each] of self.pending) {
@@ -134,7 +134,7 @@ function start(self: Self): ChildProcess {
   return child
 }
 
-/** Nobody waits for one answer any more; a process that answered nothing meanwhile is stuck. */
+/** No caller waits for one answer any more; a process that answered nothing meanwhile is stuck. */
 function abandon(self: Self, id: number, reason: unknown): void {
   const waiting = self.pending.get(id)
   if (waiting === undefined) return

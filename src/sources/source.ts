@@ -11,7 +11,7 @@ export type SourceKind = 'iam' | 'file'
 /** Which groups to read; "*" in `groups` means every user. */
 export type DirectoryQuery = {
   readonly groups: readonly string[]
-  /** What the last read that was believed told; a source may take over what did not change. */
+  /** The last read that was believed; a source may take over what did not change. */
   readonly before?: SourceDirectory
 }
 

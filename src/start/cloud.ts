@@ -2,7 +2,7 @@
 import type { Cloud } from '../directory/types.ts'
 import type { Clock } from '../platform/clock.ts'
 
-/** At boot the network may come later than we do; off EC2 nobody ever answers. */
+/** At boot the network may come later than we do; off EC2 no metadata service answers. */
 const pausesMs = [10_000, 60_000, 300_000]
 
 /** Asks at once and some more times; gives what is known so far. Events do not wait for it. */

@@ -19,7 +19,7 @@ export type PrepareDeps = {
   readonly log: Log
 }
 
-/** What notices need is loaded only where somebody is to be notified. */
+/** The notifiers' code is loaded only where [notify] names a target. */
 async function notifiersOf(deps: NotifierDeps): Promise<readonly Notifier[]> {
   if (deps.config.url === '' && deps.config.snsTopic === '') return []
   const { createNotifiers } = await import('../notify/create.ts')

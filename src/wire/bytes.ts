@@ -53,7 +53,7 @@ export function createReader(bytes: Buffer): Reader {
     },
     list: (item) => {
       const count = u32()
-      // Every item takes at least a byte: a count beyond that is a lie, told before memory is spent.
+      // Every item takes at least a byte: a count beyond that is refused before memory is spent.
       if (count > bytes.length - at) throw broken('a list counts more items than bytes')
       return Array.from({ length: count }, item)
     },

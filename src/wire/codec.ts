@@ -4,7 +4,7 @@ import { FormatError } from '../errors.ts'
 import { createReader, createWriter, type Reader, type Writer } from './bytes.ts'
 import { flagStale, op, status, wireVersion, type Status, type Verdict } from './protocol.ts'
 
-/** Who asks PAM for what: its items, cleaned and cut by the module; pam_get_item(3). */
+/** The PAM context of a login: PAM's items, cleaned and cut by the module; pam_get_item(3). */
 export type PamContext = {
   readonly user: string
   readonly service: string
