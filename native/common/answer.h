@@ -40,7 +40,7 @@ int answer_may_have_id(uint32_t id);
 
 /*
  * The gids of the local groups that root's list local-groups gives every user of ours (docker ...): their
- * count, 0 where the list is missing or somebody else than root may write it; -errno: cannot say.
+ * count, 0 where the list is missing or another uid than root may write it; -errno: cannot say.
  */
 int answer_local_groups(uint32_t gids[LOCAL_GROUPS_MAX]);
 

@@ -9,7 +9,7 @@
 
 enum { FAILURES_MAX = 3 };
 
-/* 0: none. Else in the low 8 bits the time-outs in a row, above until when nobody asks. */
+/* 0: none. Else in the low 8 bits the time-outs in a row, above until when no thread asks. */
 static _Atomic uint64_t state;
 
 static uint64_t pack_state(int64_t until_ms, unsigned int failures)
@@ -25,7 +25,7 @@ bool backoff_allows(int64_t now_ms)
                 return true;
         if (now_ms < (int64_t) (seen >> 8))
                 return false;
-        /* Whoever wins asks; the others go on without for as long as that may take. */
+        /* The thread that wins asks; the others do without the resolver for as long as that may take. */
         uint64_t probing = pack_state(now_ms + IAMLOGIN_LOOKUP_DEADLINE_MS, seen & 0xff);
         return atomic_compare_exchange_strong(&state, &seen, probing);
 }

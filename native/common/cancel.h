@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pthread_cancel(3) ends a thread inside of poll, recv, open and the like, and leaves what was held
- * there: a descriptor, a buffer, a mapping. Whoever calls such a function defers cancellation until it
+ * there: a descriptor, a buffer, a mapping. A caller of such a function defers cancellation until it
  * is done, which is at most a deadline later; a hit in directory.db calls none. Where no libpthread is
- * loaded (glibc before 2.34) libc's own forwarder does nothing, and nobody can cancel.
+ * loaded (glibc before 2.34) libc's own forwarder does nothing, and no thread can be cancelled.
  */
 #pragma once
 

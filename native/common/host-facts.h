@@ -21,5 +21,5 @@ struct host_person {
 /* Whether the source was read within source.offline. 0, or -errno when there is no file to trust. */
 int host_freshness(bool *ret_is_fresh);
 
-/* 0, -ENOENT when directory.db has nobody of the name, other: there is no file to trust. */
+/* 0, -ENOENT when directory.db has no user of the name, other: there is no file to trust. */
 int host_find_person(const char *name, struct host_person *ret_person);

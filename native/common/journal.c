@@ -100,8 +100,8 @@ static int send_entry(const struct journal_entry *entry, bool is_last)
         (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
         /*
          * sudo and su run with the caller's real uid, which is what the kernel would say of the sender.
-         * Root's they are, and only root's word is taken where nobody answers: the effective ids, as unix(7)
-         * lets.
+         * Root's they are, and journald takes only root's word without a resolver: the effective ids, as
+         * unix(7) lets.
          */
         const struct ucred self = {.pid = getpid(), .uid = geteuid(), .gid = getegid()};
         union {

@@ -40,6 +40,6 @@ int journal_send(const struct journal_entry *entry);
 
 /*
  * As journal_send, for a process that is about to end: journald looks up the sender's program and unit
- * in /proc after it took the entry, and without them nobody believes it.
+ * in /proc after it took the entry, and without them no reader believes it.
  */
 int journal_send_last(const struct journal_entry *entry);

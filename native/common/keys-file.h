@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * THE SPEC OF keys.db: whose keys open which account, as far as the resolver knows. The key command
- * reads it while no resolver answers, so that whoever logged in here before still does.
+ * reads it while no resolver answers, so that people who logged in here before still can.
  *
  * Written by src/keys/published.ts to a temporary file, synced, renamed; for the user iamlogin alone.
  * All integers are little-endian; types as in protocol.h.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loaded into every process that resolves a user. A small table that threads share without a lock:
- * each entry is guarded by a sequence that is odd while somebody writes. A child forked in such a
- * moment keeps an entry that nobody reads or writes any more.
+ * each entry is guarded by a sequence that is odd while a thread writes. A child forked in such a
+ * moment keeps an entry that no thread reads or writes any more.
  */
 #include "misses.h"
 
@@ -30,7 +30,7 @@ static uint64_t now_ms(void)
         return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
-/* The whole key, not a hash of it: a false miss would lock somebody out. */
+/* The whole key, not a hash of it: a false miss would lock a person out. */
 static void key_of(const struct miss *miss, uint64_t key[KEY_WORDS])
 {
         memset(key, 0, KEY_WORDS * sizeof(key[0]));
@@ -72,7 +72,7 @@ void misses_note(const struct miss *miss)
         key_of(miss, key);
         struct entry *entry = entry_of(key);
         uint64_t sequence = atomic_load_explicit(&entry->sequence, memory_order_relaxed);
-        /* Somebody else writes: this miss is asked once more, that is all. */
+        /* Another thread writes: this miss is asked once more, that is all. */
         if (sequence % 2 != 0 ||
             !atomic_compare_exchange_strong_explicit(&entry->sequence, &sequence, sequence + 1,
                                                      memory_order_acquire, memory_order_relaxed))

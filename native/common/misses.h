@@ -2,7 +2,7 @@
 /*
  * What the resolver just said is not there: `ls -l` asks for the same unknown uid a thousand times.
  * A process remembers a miss for MISSES_TTL_MS and for as long as the same directory.db is current,
- * so somebody who is created is found by a process that missed them at most that much later.
+ * so a process that missed a name finds a person who is created at most that much later.
  */
 #pragma once
 

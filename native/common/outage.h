@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /*
- * Whether no resolver could say, so that what was published last decides: nobody listens, no answer in
+ * Whether no resolver could say, so that what was published last decides: none listens, no answer in
  * time, "cannot say". Everything else refuses. What a request holds and what a process may open are no
  * outage: the person at the door chooses the one by their client, the other by ulimit before su.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a file or socket is. Only what was compiled for tests may be told otherwise, by environment. */
+/* Where a file or socket is. Only in test builds may the environment say otherwise. */
 #pragma once
 
 #include <stdlib.h>

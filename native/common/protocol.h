@@ -27,7 +27,7 @@
  * Signs of life  While a request of the door (opcode >= IAMLOGIN_DOOR_OP) waits for the source, the
  *              server sends PENDING frames without payload, one each IAMLOGIN_PENDING_MS, and then
  *              the response. A client that hears nothing for IAMLOGIN_SILENCE_MS has a resolver
- *              that hangs, and goes on as if nobody listened.
+ *              that hangs, and goes on as if none listened.
  * Growth       A status that a client does not know means UNAVAIL. The version is raised only for
  *              what an older side would misread: processes keep the modules that they loaded for weeks.
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loaded into every process that resolves a user. A few places that threads share without a lock, each
- * a pointer that belongs to whoever exchanged it out. No thread-local storage: a module that libc loads
- * late may have none, and nobody would free it at dlclose(3).
+ * a pointer that belongs to the thread that exchanged it out. No thread-local storage: a module that libc
+ * loads late may have none, and nothing would free it at dlclose(3).
  */
 #include "reply-cache.h"
 
@@ -65,7 +65,7 @@ void reply_cache_put(const struct question *question, struct wire_reply *reply, 
         free_kept(atomic_exchange(&places[place], kept));
 }
 
-/* A caller that never came back leaves nothing behind for longer than until the next question. */
+/* A caller that never came back leaves nothing behind for longer than until the next lookup. */
 static void free_expired(int64_t now_ms)
 {
         for (size_t i = 0; i < PLACES; i++) {

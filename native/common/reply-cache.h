@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers that did not fit in the caller's buffer. libc asks again with a larger one, ten times for a
- * group of some thousand members: the rounds of one question cost one request.
+ * group of some thousand members: the rounds of one lookup cost one request.
  */
 #pragma once
 

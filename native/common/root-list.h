@@ -2,7 +2,7 @@
 /*
  * Root's lists, the last word on what no resolver may decide: files in /etc/iamlogin/root.d/, written
  * from the configuration by `iamlogin config grants --write`. The folder and each list belong to root
- * and nobody else may write them.
+ * and only root may write them.
  *
  * One word a line; empty lines and lines that begin with # say nothing.
  */
@@ -27,7 +27,7 @@ const char *root_list_folder(void);
 const char *root_list_name(enum root_list which);
 
 /*
- * 0 and the text; -ENOENT without the list or its folder; -EPERM when somebody else than root may write
+ * 0 and the text; -ENOENT without the list or its folder; -EPERM when another uid than root may write
  * one of the two; -EBADMSG for a NUL in it; else -errno.
  */
 int root_list_read(enum root_list which, char text[ROOT_LIST_MAX]);

@@ -3,9 +3,9 @@
  * THE SPEC OF directory.db: what the resolver publishes and every process reads in place.
  *
  * Written by src/snapshot/ to a temporary file, synced, renamed; never changed afterwards but for
- * one word: `superseded` becomes 1 when another file has taken the name, so that whoever has this
+ * one word: `superseded` becomes 1 when another file has taken the name, so that a process that has this
  * one mapped moves on at the next call, and 2 when it was withdrawn: it names people or memberships
- * that are gone, and could not be replaced (a full disk). Nobody reads it then, whether or not there
+ * that are gone, and could not be replaced (a full disk). No reader uses it then, whether or not there
  * is another one. Where it could not even be removed, its magic becomes zeros. All integers are
  * little-endian; offsets count from the file's start and are multiples of 4.
  *
@@ -162,7 +162,7 @@ uint64_t snapshot_generation(const struct snapshot *snapshot);
 bool snapshot_covers_id(const struct snapshot *snapshot, uint32_t id);
 /* When the source was read, and for how many ms that serves a login. */
 void snapshot_times(const struct snapshot *snapshot, struct moment *ret_read_at, uint64_t *ret_offline_ms);
-/* Whether the name is local or reserved: nobody of ours has it. */
+/* Whether the name is local or reserved: no person's account has it. */
 bool snapshot_is_local_name(const struct snapshot *snapshot, const char *name);
 
 /* Header and bounds of any bytes, as acquire checks them. 0 or -EBADMSG. */

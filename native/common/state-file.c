@@ -19,7 +19,7 @@ int state_file_path(const char *name, char *path, size_t size)
         return length < 0 || (size_t) length >= size ? -ENAMETOOLONG : 0;
 }
 
-/* Written by root or by the folder's owner, and by nobody else. */
+/* Writable by root or the folder's owner alone. */
 static bool is_trusted(const struct statx *file, const struct statx *folder)
 {
         return S_ISREG(file->stx_mode) && (file->stx_mode & (S_IWGRP | S_IWOTH)) == 0 &&

@@ -63,7 +63,7 @@ static inline uint32_t sum_of(const uint8_t *bytes, size_t length)
 static inline bool is_sum(uint32_t sum, const uint8_t *bytes, size_t length)
 {
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-        /* A fuzzer can't guess sums: what lies behind them must hold without. */
+        /* A fuzzer cannot find sums: the code behind them must hold without. */
         (void) sum, (void) bytes, (void) length;
         return true;
 #else

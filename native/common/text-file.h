@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file of root's, whole in memory of its own: not mapped, for whoever edits it may cut it short. */
+/* A file of root's, whole in memory of its own: not mapped, for an editor may cut it short. */
 #pragma once
 
 #include <stddef.h>

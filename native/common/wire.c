@@ -276,7 +276,7 @@ int wire_call(uint8_t opcode, const void *payload, size_t length, int timeout_ms
                 memcpy(request + HEADER, payload, length);
         if (r == 0)
                 r = exchange(opcode, request, HEADER + length, &patience, ret_reply);
-        /* A resolver that ended with the request in its hands: the next one answers, or nobody listens. */
+        /* A resolver that ended with the request in its hands: the next one answers, or none listens. */
         if (r == -ECONNRESET && is_door)
                 r = exchange(opcode, request, HEADER + length, &patience, ret_reply);
         errno = errno_before;

@@ -29,7 +29,7 @@ void wire_reply_clear(struct wire_reply *reply);
  *   0                 *ret_reply holds the payload of a SUCCESS
  *   -ENOENT           the resolver says: known not to be there
  *   -EACCES           this process may not ask that
- *   -ECONNREFUSED     nobody listens; told at once
+ *   -ECONNREFUSED     no resolver listens; returned at once
  *   -ETIMEDOUT        no whole answer within timeout_ms, or at the door no sign of life
  *   -EAGAIN           the resolver says: cannot say
  *   -EPROTONOSUPPORT  it speaks another version of the protocol

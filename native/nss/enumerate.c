@@ -26,7 +26,7 @@ static int peek_file(struct enumeration *enumeration, uint8_t opcode, struct rea
         enumeration->entry.size = sizeof(enumeration->room);
         int r = snapshot_entry(&enumeration->snapshot, list, enumeration->next, enumeration->from,
                                &enumeration->entry);
-        if (r == -ENOENT) { /* the end: whoever forgets endpwent(3) keeps no mapping */
+        if (r == -ENOENT) { /* the end: a program that forgets endpwent(3) keeps no mapping */
                 snapshot_record_clear(&enumeration->entry);
                 snapshot_release(&enumeration->snapshot);
                 enumeration->next = 0;

@@ -79,7 +79,7 @@ static int decide_alone(pam_handle_t *pam, const struct pam_context *context, co
         if (r == -ENOENT || (r == -ENODATA && !options->offline_deny))
                 return PAM_IGNORE;
         if (r < 0) {
-                /* Not local, and no file to look into: whoever it is, we can't vouch for them. */
+                /* Not local, and no file to look into: the user cannot be vouched for. */
                 pam_syslog(pam, LOG_ERR, "%s, and directory.db can't be read: %s is refused",
                            explain_error(error), context->user);
                 return PAM_PERM_DENIED;
@@ -101,7 +101,7 @@ static int decide_alone(pam_handle_t *pam, const struct pam_context *context, co
 }
 
 /*
- * A resolver is there, and what came of asking it is neither a verdict nor an outage: only who is nobody of
+ * A resolver is there, and what came of asking it is neither a verdict nor an outage: only a user who is not
  * ours is let pass, by what was published last.
  */
 static int refuse_unanswered(pam_handle_t *pam, const struct pam_context *context, int error)
@@ -126,7 +126,7 @@ int account_check(pam_handle_t *pam, const struct pam_context *context, const st
         struct answer answer;
         struct host_person person;
 
-        /* First: whoever mends a host on which all of this is broken comes as a local user. */
+        /* First: an administrator repairs a host on which all of this is broken as a local user. */
         if (!valid_name(context->user, strnlen(context->user, IAMLOGIN_NAME_MAX + 1)) ||
             host_has_local(context->user) > 0)
                 return PAM_IGNORE;

@@ -4,7 +4,7 @@
 #include "pam-context.h"
 
 /*
- * May this visitor enter now? PAM_SUCCESS, PAM_PERM_DENIED (told why in one line), or PAM_IGNORE
+ * May this user log in now? PAM_SUCCESS, PAM_PERM_DENIED (with the reason in one line), or PAM_IGNORE
  * for a user that no directory of IAM users has. A home of another uid refuses (home.h). Without a resolver
  * directory.db decides, within source.offline.
  */

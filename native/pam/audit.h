@@ -13,6 +13,6 @@ struct audit_event {
         bool refused;
 };
 
-/* To the journal; where there is none, to syslog. `person` may be NULL: somebody local. */
+/* To the journal; where there is none, to syslog. `person` may be NULL: a local user. */
 void audit_write(pam_handle_t *pam, const struct pam_context *context, const struct host_person *person,
                  const struct audit_event *event);

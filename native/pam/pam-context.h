@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who stands at the door, as PAM tells: what the other side may choose freely (a host name, a user name
+ * The login as PAM describes it: what the other side may choose freely (a host name, a user name
  * that the client sends) is cleaned and cut here, so that no request is malformed by it.
  */
 #pragma once
@@ -30,7 +30,7 @@ struct pam_context {
 };
 
 struct options {
-        bool offline_deny; /* offline=deny: nobody enters while the resolver does not answer */
+        bool offline_deny; /* offline=deny: refuse IAM users while the resolver does not answer */
         bool debug;
 };
 
@@ -41,10 +41,10 @@ int pam_context_write(struct writer *writer, const struct pam_context *context);
 int pam_context_read(pam_handle_t *pam, struct pam_context *ret_context);
 
 /*
- * Whether somebody comes through a door at all: the user's own systemd manager is started by logind
+ * Whether it is a login at all: the user's own systemd manager is started by logind
  * for a session that was let in and reported already.
  */
 bool pam_context_is_login(const struct pam_context *context);
 
-/* Unknown words are told and ignored: a typing error must not lock a host. */
+/* Unknown words are logged and ignored: a typing error must not lock a host. */
 struct options options_read(pam_handle_t *pam, int argc, const char **argv);

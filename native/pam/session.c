@@ -22,7 +22,7 @@
 #define SESSION_SIZE 33
 #define DATA_NAME "iamlogin_session"
 
-/* Whoever mends a host whose resolver hangs comes as a local user: they hardly wait, and the journal
+/* Admins repairing a host log in locally: they hardly wait for a hung resolver, and the journal
  * takes what the resolver does not. */
 enum { LOCAL_PATIENCE_MS = 200 };
 
@@ -111,8 +111,8 @@ static bool report(pam_handle_t *pam, const struct pam_context *context, const c
         struct host_person person;
 
         /*
-         * Whose session it is: who became somebody else by sudo or su, or who entered. With an address
-         * PAM_RUSER is what another host claims, and counts only where nothing else tells.
+         * Whose session it is: the user that called sudo or su (PAM_RUSER), or the one that logged in. With
+         * an address PAM_RUSER is what another host claims, and counts only where nothing else tells.
          */
         bool is_asked_here = context->rhost[0] == '\0';
         const char *first = is_asked_here ? context->ruser : context->user;

@@ -90,8 +90,8 @@ static int ask(const struct question *question)
 }
 
 /*
- * Keys of ours open no local account that root did not list, whatever anybody says; and nobody is
- * asked about those: whoever mends a broken host comes as a local user.
+ * Keys of ours open no local account that root did not list, whatever anybody says; and the resolver is
+ * not asked about those: admins repair a broken host as a local user.
  */
 static int is_ours_to_answer(const char *user)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Part of the key command: who logged in before goes on doing so while the resolver is away. */
+/* Part of the key command: people who logged in here before still can while the resolver is away. */
 #include "offline.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ static void audit_write(const struct question *question, int r, const struct kno
         bool is_person =
                 r != 0 && host_find_person(question->user, &person) == 0 && person.uid == question->uid;
 
-        /* Somebody of another name service's is none of our business. */
+        /* A user of another name service: no event of ours. */
         if (r != 0 && !is_person && host_has_local(question->user) <= 0)
                 return;
         fingerprint_of_blob(question->blob, &offered);

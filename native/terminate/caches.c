@@ -22,7 +22,7 @@ struct nscd_request {
         int32_t key_len; /* with the NUL */
 };
 
-/* 1 connected, 0 nobody listens, -errno. */
+/* 1 connected, 0 no daemon listens, -errno. */
 static int connect_nscd(int *ret_fd)
 {
         const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/var/run/nscd/socket"};

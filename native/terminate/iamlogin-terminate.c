@@ -99,7 +99,7 @@ static int end_all(uint32_t uid)
                 left = processes_signal(uid, SIGKILL);
                 if (left < 0)
                         return left;
-                /* Who forks faster than one can look is gone in one step. */
+                /* Processes that fork faster than one can look are gone in one step. */
                 (void) processes_kill_at_once(uid);
                 left = processes_await(uid, PATIENCE_MS / 2);
         }

@@ -322,7 +322,7 @@ int processes_kill_at_once(uint32_t uid)
         return processes_await_child(child, CHILD_MS);
 }
 
-/* The first process that is left: its pidfd, -1 where the kernel has none, -2 when nobody is left. */
+/* The first process that is left: its pidfd, -1 where the kernel has none, -2 when none is left. */
 static int first_left(uint32_t uid)
 {
         DIR *proc = opendir("/proc");

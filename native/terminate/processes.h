@@ -26,7 +26,7 @@ int processes_await(uint32_t uid, int timeout_ms);
 
 #define HELD_MAX 256
 
-/* What somebody became: found while their own processes still tell that it is theirs. */
+/* Processes that a user started as another: found while their own processes still tell that it is theirs. */
 struct held {
         struct held_process {
                 pid_t pid;

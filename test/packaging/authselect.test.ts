@@ -322,7 +322,7 @@ describe('a further run', () => {
     writeFileSync(path, text.replace(/^(account.*pam_permit.*\n)/m, `$1${options}\n`))
     write('current', 'custom/iamlogin with-mkhomedir\n')
     const { stdout } = run('--select')
-    expect(stdout).toContain('is mended')
+    expect(stdout).toContain('is brought up to date')
     expect(account('system-auth')).toEqual([faillock, unix, options, ...joined])
     expect(calls()).toMatch(/^apply-changes$/m)
   })
