@@ -27,7 +27,7 @@ static inline bool valid_id(uint32_t id)
         return id >= IAMLOGIN_ID_FLOOR && id < IAMLOGIN_ID_NONE32 - 1;
 }
 
-/* The shape that every name of ours has; what has it not is a miss without asking anyone. */
+/* The shape of every account's name; names of any other shape are NOTFOUND without a request. */
 static inline bool valid_name(const char *name, size_t length)
 {
         uint8_t all = VALID_DIGIT;

@@ -144,7 +144,7 @@ export function isRepetition(row: AuditRow, shown: readonly AuditRow[]): boolean
   )
 }
 
-/** Those of `shown` and the row itself that a later one, which is not older, can still repeat. */
+/** Rows that a later row may still duplicate (within repeatMs). */
 export function repeatable(shown: readonly AuditRow[], row: AuditRow): readonly AuditRow[] {
   // After a login the same user's next key request is a new one.
   const entered = row.action === 'login-allowed' || row.action === 'session-open'

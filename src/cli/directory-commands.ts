@@ -76,7 +76,7 @@ function statusText(status: StatusDocument, now: number): string {
           `           ${keys.doubted} people lost all keys at once: believed at a second reading`,
           '           hint: `iamlogin refresh --confirm` accepts it now',
         ]),
-    `guesses    ${misses.cached} names known as misses, ${misses.budgetLeft} of ${misses.budgetPerMinute} calls left`,
+    `unknown    ${misses.cached} unknown names cached, ${misses.budgetLeft} of ${misses.budgetPerMinute} AWS calls left this minute`,
     `API calls  ${calls.join(', ') || 'none'}`,
     ...owedLines(status.owedWrites, now),
     ...status.notices.map((sentence) => `notice     ${sentence}`),
