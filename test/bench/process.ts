@@ -1,5 +1,6 @@
 // What processes take, as /proc tells: memory, time of the processor, descriptors. proc(5)
 import { readdirSync, readFileSync } from 'node:fs'
+import { children } from '../support/processes.ts'
 
 const ticksPerSecond = 100
 
@@ -28,15 +29,6 @@ export function cpuOf(pid: number): Cpu {
   return { own, all: own + (childUser + childSystem) / ticksPerSecond }
 }
 
-export function childrenOf(pid: number): readonly number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
-      .split(' ')
-      .filter(Boolean)
-      .map(Number),
-  )
-}
-
 export function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length
 }
@@ -54,7 +46,7 @@ function pssMiB(pid: number): number {
 export function watchPeak(pid: number, everyMs = 20): () => number {
   let peak = 0
   const timer = setInterval(() => {
-    const all = [pid, ...childrenOf(pid)].map(pssMiB)
+    const all = [pid, ...children(pid)].map(pssMiB)
     peak = Math.max(
       peak,
       all.reduce((sum, each) => sum + each, 0),

@@ -7,8 +7,9 @@ import { encodeRequest } from '../../src/wire/codec.ts'
 import { op } from '../../src/wire/protocol.ts'
 import { startIamServer, type IamServer } from '../support/iam-server.ts'
 import { startMachine, type Machine } from '../support/machine.ts'
+import { children } from '../support/processes.ts'
 import { groupNames, groupsOf } from './directory.ts'
-import { childrenOf, cpuOf, descriptorsOf, memoryOf, watchPeak, type Memory } from './process.ts'
+import { cpuOf, descriptorsOf, memoryOf, watchPeak, type Memory } from './process.ts'
 import { percentile, toTarget, type Fact, type Target } from './report.ts'
 
 export type Resident = { readonly facts: readonly Fact[]; readonly targets: readonly Target[] }
@@ -240,7 +241,7 @@ export async function measureEndurance(
       const row = {
         memory: memoryOf(pid),
         descriptors: descriptorsOf(pid),
-        children: childrenOf(pid).length,
+        children: children(pid).length,
       }
       rows.push(row)
       const { rssMiB, anonMiB } = row.memory

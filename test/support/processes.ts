@@ -10,9 +10,12 @@ export function memoryFileIn(folder: string): number {
   return fd
 }
 
-/** Child processes of this one, zombies too. */
-export function children(): readonly number[] {
-  return readdirSync('/proc/self/task').flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+/** Child processes of another one, or of this one; zombies too. */
+export function children(pid: number | 'self' = 'self'): readonly number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
+      .split(' ')
+      .filter(Boolean)
+      .map(Number),
   )
 }

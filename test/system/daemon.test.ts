@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort, startMachine, type Machine } from '../support/machine.ts'
+import { children } from '../support/processes.ts'
 
 const node = '/opt/iamlogin/node_modules/.bin/node'
 const asUser = 'setpriv --reuid 900 --regid 900 --clear-groups'
@@ -270,6 +271,24 @@ describe('iamlogind and iamlogin', () => {
     expect((await machine.runAsync('cat /var/lib/iamlogin/resume.db')).stdout).toContain(
       '"groups":["developers"]',
     )
+  })
+
+  it('serves on, reports and reads again where the process that reads is killed', async () => {
+    const pid = machine.resolverPid() ?? 0
+    const before = machine.resolverLog().length
+    const refreshed = cli('refresh')
+    await expect.poll(() => children(pid).length, { interval: 1 }).toBe(1)
+    for (const child of children(pid)) process.kill(child, 'SIGKILL')
+    expect(await refreshed).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('its process ended with SIGKILL and no answer') as string,
+    })
+    expect((await machine.runAsync('getent passwd alice')).code).toBe(0)
+    expect((await cli('status')).stdout).toContain('its process ended with SIGKILL')
+    expect(machine.resolverLog().slice(before)).toContain('its process ended with SIGKILL')
+    expect(await cli('refresh')).toMatchObject({ code: 0 })
+    expect(await cli('status')).toMatchObject({ code: 0 })
+    await expect.poll(() => children(pid)).toEqual([])
   })
 
   it('says within seconds that a resolver is stopped', async () => {
