@@ -8,6 +8,7 @@ import { pathsFrom, type Paths } from './config/paths.ts'
 import { ConfigError, UsageError } from './errors.ts'
 import { loadAddon, type Addon } from './platform/addon.ts'
 import { createBootClock } from './platform/boot-time.ts'
+import { ChildLost } from './platform/child.ts'
 import { systemClock } from './platform/clock.ts'
 import { createLocalAccounts } from './platform/local-accounts.ts'
 import type { Log } from './platform/log.ts'
@@ -38,6 +39,8 @@ const version = packageVersion()
 const terminateSocket = '/run/iamlogin-terminate.sock'
 /** From one reload to the next, however many SIGHUPs come. */
 const reloadGapMs = 1_000
+/** From a check of the configuration that failed to the next one. */
+const confirmAgainMs = 10_000
 /** A stop ends by then, whatever hangs. */
 const stopMs = 2_000
 
@@ -147,12 +150,26 @@ function keepWatch({ paths, log, notify }: Tools): void {
   })
 }
 
-/** What is served goes by the file's word, not by what the state directory says of it. */
+/**
+ * What is served goes by the file's word, not by what the state directory says of it.
+ * @throws {ConfigError} where the file is refused
+ */
 async function confirmConfig(tools: Tools, resumed: Resumed, signals: Signals): Promise<void> {
-  const { config } = await readConfig(tools)
-  if (isDeepStrictEqual(config, resumed.config)) return
-  tools.log.warn({}, 'the configuration is another than resume.db says: it is read again')
-  signals.hangUp()
+  const { log } = tools
+  try {
+    const { config } = await readConfig(tools)
+    if (isDeepStrictEqual(config, resumed.config)) return
+    log.warn({}, 'the configuration is another than resume.db says: it is read again')
+    signals.hangUp()
+  } catch (error) {
+    // Short of memory, or the process was killed: that says nothing of the file.
+    if (!(error instanceof ConfigError && error.cause instanceof ChildLost)) throw error
+    log.warn({ err: error }, `${errorText(error)}; tried again in ${confirmAgainMs / 1_000} s`)
+    await new Promise<void>((again) => {
+      systemClock.after(confirmAgainMs, again)
+    })
+    await confirmConfig(tools, resumed, signals)
+  }
 }
 
 async function run({ config: file, logLevel }: Options): Promise<void> {

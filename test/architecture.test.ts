@@ -83,6 +83,29 @@ describe('architecture', () => {
     expect(loaders.filter((file) => file !== 'platform/addon.ts')).toEqual([])
   })
 
+  it('keeps out of the resolver in memory what only its child processes need', () => {
+    const heavy = /^(?:@aws-sdk|@smithy|zod|commander|prom-client|smol-toml|toml-eslint-parser)/
+    const loaded = new Map<string, readonly string[]>()
+    const load = (file: string): void => {
+      if (loaded.has(file)) return
+      const text = readFileSync(join(src, file), 'utf8')
+      // What an `import type` names, or only `type` names, is not loaded; nor is import() before it runs.
+      const targets = [...text.matchAll(/^import (?!type )([^;]*?)(?: ?from )?'([^']+)'/gm)]
+        .filter(([, names = '']) => !/^\{(?:\s*type \w+(?: as \w+)?,?)+\s*\} ?$/.test(names))
+        .map(([, , target]) => target ?? '')
+      loaded.set(file, targets)
+      for (const target of targets)
+        if (target.startsWith('.')) load(relative(src, resolve(dirname(join(src, file)), target)))
+    }
+    load('daemon.ts')
+    expect(loaded.size).toBeGreaterThan(50)
+    expect(loaded.has('sources/iam.ts')).toBe(false)
+    const wrong = [...loaded].flatMap(([file, targets]) =>
+      targets.filter((target) => heavy.test(target)).map((target) => `${file} loads ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
   it('puts the gate in front of every AWS client and of its credentials', () => {
     const clients = files
       .map((file) => ({ file, text: readFileSync(join(src, file), 'utf8') }))
