@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
+import { createSharedRun, type SharedRun } from './shared-run.ts'
 import { replaceFile, wholeOf, withdrawFile, type Bytes, type FileForm } from './replace-file.ts'
 
 /** A write that has not succeeded yet. */
@@ -49,32 +50,6 @@ export type DurableFile = {
 const firstRetryMs = 2_000
 const longestRetryMs = 30_000
 
-/** Runs `run` one at a time; callers that come meanwhile share the next run. */
-function createTurns(run: () => Promise<void>): {
-  readonly next: () => Promise<void>
-  readonly idle: () => Promise<void>
-} {
-  let running: Promise<void> | undefined
-  let waiting: Promise<void> | undefined
-  const start = (): Promise<void> => {
-    running = run().finally(() => {
-      running = undefined
-    })
-    return running
-  }
-  return {
-    next: () => {
-      if (running === undefined) return start()
-      waiting ??= running.then(() => {
-        waiting = undefined
-        return start()
-      })
-      return waiting
-    },
-    idle: () => waiting ?? running ?? Promise.resolve(),
-  }
-}
-
 /** What tells one file from another that took its place. */
 async function markOf(path: string): Promise<string> {
   try {
@@ -101,7 +76,7 @@ export type DurableFileDeps = FileForm & {
 
 type Self = {
   readonly deps: DurableFileDeps
-  readonly turns: ReturnType<typeof createTurns>
+  readonly turns: SharedRun<void>
   encode: (() => Promise<Content>) | undefined
   /** Counts what was to be written, and which of it is. */
   wanted: number
@@ -196,7 +171,7 @@ export function createDurableFile(deps: DurableFileDeps): DurableFile {
   const none = { encode: undefined, owed: undefined, cancel: undefined, isClosed: false }
   const self: Self = {
     deps,
-    turns: createTurns(() => attempt(self)),
+    turns: createSharedRun(() => attempt(self)),
     ...{ wanted: 0, written: 0, failures: 0, mark: '', triedAt: Number.NEGATIVE_INFINITY },
     ...none,
   }
@@ -204,7 +179,9 @@ export function createDurableFile(deps: DurableFileDeps): DurableFile {
   return {
     name: basename(deps.path),
     owed: () => self.owed,
-    idle: turns.idle,
+    idle: async () => {
+      await turns.idle()
+    },
     put: async (encode) => {
       self.encode = encode
       const version = ++self.wanted

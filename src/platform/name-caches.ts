@@ -2,6 +2,7 @@
 // directory.db, by the root helper. nscd on Debian keeps groups for an hour, and with them sudo.
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
+import { createSharedRun } from './shared-run.ts'
 import { within } from './within.ts'
 
 export type NameCaches = {
@@ -29,9 +30,6 @@ export type NameCachesDeps = {
 type Self = {
   readonly deps: NameCachesDeps
   notice: string | undefined
-  running: Promise<void> | undefined
-  /** How often it was asked for. */
-  asked: number
   cancel: (() => void) | undefined
 }
 
@@ -59,37 +57,20 @@ async function emptyOnce(self: Self): Promise<void> {
   }
 }
 
-/** Once more where it was asked for meanwhile. */
-async function run(self: Self): Promise<void> {
-  for (let done = self.asked - 1; done < self.asked;) {
-    done = self.asked
-    await emptyOnce(self)
-  }
-  self.running = undefined
-}
-
-function start(self: Self): void {
-  self.asked++
-  self.running ??= run(self)
-}
-
 /** Makes the emptier. Calls that come while it runs share one further run. */
 export function createNameCaches(deps: NameCachesDeps): NameCaches {
   const { clock } = deps
-  const nothing = { notice: undefined, running: undefined, cancel: undefined }
-  const self: Self = { deps, asked: 0, ...nothing }
+  const self: Self = { deps, notice: undefined, cancel: undefined }
+  const runs = createSharedRun(() => emptyOnce(self))
   return {
     changed: () => {
-      start(self)
+      void runs.next()
       self.cancel?.()
-      self.cancel = clock.after(againMs, () => {
-        start(self)
-      })
+      self.cancel = clock.after(againMs, () => void runs.next())
     },
-    idle: () =>
-      self.running === undefined
-        ? Promise.resolve()
-        : within(clock, patienceMs, self.running, () => undefined),
+    idle: async () => {
+      await within(clock, patienceMs, runs.idle(), () => undefined)
+    },
     notices: () => (self.notice === undefined ? [] : [self.notice]),
   }
 }

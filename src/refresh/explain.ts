@@ -5,7 +5,7 @@ import type { Explanation } from '../directory/explain.ts'
 import { SourceError } from '../errors.ts'
 import type { HeldBytes } from '../platform/held-bytes.ts'
 import type { ReadSource } from './reader.ts'
-import { toSourceError } from './refresh.ts'
+import { toSourceError } from './read-error.ts'
 
 /** Longer than that an administrator does not wait. */
 const timeoutMs = 20_000

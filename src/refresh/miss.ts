@@ -5,6 +5,7 @@ import { isPossibleName, isReservedName } from '../directory/username.ts'
 import { atMost } from '../platform/at-most.ts'
 import type { CallBudget } from '../platform/call-budget.ts'
 import type { Clock } from '../platform/clock.ts'
+import { createSharedRun, type SharedRun } from '../platform/shared-run.ts'
 import { within } from '../platform/within.ts'
 import type { Refresher } from './refresh.ts'
 import type { Store } from './store.ts'
@@ -43,10 +44,10 @@ type Self = {
   readonly deps: MissDeps
   /** Names that a read did not have a moment ago. */
   readonly misses: LRUCache<string, true>
-  reading: Promise<boolean> | undefined
+  readonly reads: SharedRun<boolean>
 }
 
-async function read({ deps }: Self): Promise<boolean> {
+async function read(deps: MissDeps): Promise<boolean> {
   const { refresher, bucket } = deps
   const cost = refresher.lastCost()
   if (!bucket.take(cost)) return false
@@ -55,15 +56,6 @@ async function read({ deps }: Self): Promise<boolean> {
   // Retries and new pages cost too, if more than was set aside: the debt is paid by waiting.
   bucket.giveBack(-Math.max(0, refresher.calls() - before - cost))
   return ok
-}
-
-/** Callers that come while a read runs share the one after it. */
-function sharedRead(self: Self): Promise<boolean> {
-  if (self.reading !== undefined) return self.reading.then(() => self.reading ?? sharedRead(self))
-  self.reading = read(self).finally(() => {
-    self.reading = undefined
-  })
-  return self.reading
 }
 
 /** Names asked for again and again must leave enough for names never asked for before. */
@@ -79,7 +71,7 @@ function isKnownMiss(self: Self, name: string, isPrivileged: boolean): boolean {
 
 async function ask(self: Self, name: string): Promise<MissAnswer> {
   const { clock, store, refresher } = self.deps
-  const done = await within(clock, budgetMs, sharedRead(self), () => undefined)
+  const done = await within(clock, budgetMs, self.reads.next(), () => undefined)
   if (store.current()?.directory.accountByName(name) !== undefined) return 'present'
   // A name asked for again while the source is away: what was said last still counts.
   if (done !== true) return self.misses.has(name) ? 'absent' : 'unknown'
@@ -100,7 +92,7 @@ export function createMissResolver(deps: MissDeps): MissResolver {
     ttlResolution: 0,
     perf: { now: deps.clock.monotonic },
   })
-  const self: Self = { deps, misses, reading: undefined }
+  const self: Self = { deps, misses, reads: createSharedRun(() => read(deps)) }
   return {
     isKnownMiss: (name, isPrivileged) => isKnownMiss(self, name, isPrivileged),
     ask: (name) => ask(self, name),

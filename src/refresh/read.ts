@@ -17,7 +17,6 @@ import type {
   SourceDirectory,
 } from '../directory/types.ts'
 import { linuxName, reservedNames, serviceNames } from '../directory/username.ts'
-import { SourceError } from '../errors.ts'
 import { decodeSnapshot } from '../snapshot/decode.ts'
 import { snapshotOf } from '../snapshot/view.ts'
 import { encodeSnapshot } from '../snapshot/format.ts'
@@ -29,12 +28,12 @@ import type {
   LoggedNotice,
   NamedPerson,
   Outcome,
-  ReadError,
   Reading,
   ReadJob,
   SavedLoss,
 } from './job.ts'
 import { overridesNews } from './overrides-news.ts'
+import { toReadError } from './read-error.ts'
 import { salvageDirectory } from './salvage.ts'
 import { fingerprintOf, type LoadedState, type SavedDirectory } from './state.ts'
 
@@ -71,16 +70,17 @@ type Before = {
   /** Undefined where nothing is known that the outcome could be compared with. */
   readonly saved: SavedDirectory | undefined
   readonly hadState: boolean
-  /** The bytes of the directory.db of before; undefined where there is none. */
-  readonly snapshot: Buffer | undefined
+  /** Reads the directory.db of before; undefined where there is none. */
+  readonly snapshot: () => Promise<Buffer | undefined>
   readonly losses: readonly string[]
 }
 
 type Made = Omit<ReadResult, 'answer'> & { readonly outcome: Outcome }
 
 /** A directory.db that is missing or damaged tells nothing. */
-function accountsOf(snapshot: Buffer | undefined): readonly Account[] {
+async function accountsOf(before: Before): Promise<readonly Account[]> {
   try {
+    const snapshot = await before.snapshot()
     return snapshot === undefined ? [] : decodeSnapshot(snapshotOf(snapshot)).people
   } catch {
     return []
@@ -91,8 +91,9 @@ function accountsOf(snapshot: Buffer | undefined): readonly Account[] {
 async function salvage(
   { config }: ReadJob,
   parts: ReadParts,
-  { snapshot, losses }: { readonly snapshot: Buffer | undefined; readonly losses: string[] },
+  losses: string[],
 ): Promise<LoadedState | undefined> {
+  const snapshot = await parts.snapshot()
   if (snapshot === undefined) return undefined
   try {
     const rules = await parts.rules(config, parts.signal)
@@ -117,13 +118,12 @@ async function loadBefore(job: ReadJob, parts: ReadParts): Promise<Before> {
       return undefined
     }
   }
-  const snapshot = await parts.snapshot()
-  const state = (await read()) ?? (await salvage(job, parts, { snapshot, losses }))
+  const state = (await read()) ?? (await salvage(job, parts, losses))
   return {
     pins: state?.pins ?? { uids: {}, gids: {} },
     saved: state?.saved,
     hadState: state !== undefined,
-    snapshot,
+    snapshot: parts.snapshot,
     losses,
   }
 }
@@ -255,7 +255,7 @@ type Input = {
 }
 
 /** Builds the directory, and encodes it and the state. */
-function make(input: Input): Made {
+async function make(input: Input): Promise<Made> {
   const { job, parts, rules, before, readAt, source } = input
   const host = parts.host()
   const inputs = fingerprintOf(rules, host)
@@ -270,7 +270,7 @@ function make(input: Input): Made {
       : { outcome }
   }
   // Decoded only here: a read that finds nothing new does without.
-  const accounts = accountsOf(before.snapshot)
+  const accounts = await accountsOf(before)
   const pins = keepHomes(before.pins, accounts, source.users)
   const directory = buildDirectory({ source, rules, local: host, pins })
   const stamp = { generation: 0, readAt, offlineMs: job.config.source.offlineMs }
@@ -321,18 +321,16 @@ function isOfUse({ source }: SavedDirectory, asked: readonly string[]): boolean 
 }
 
 /** What `iamlogin explain` tells, as far as the directory decides. */
-function explain(
+async function explain(
   { name = '' }: ReadJob,
   parts: ReadParts,
-  {
-    rules,
-    before: { pins, saved, snapshot },
-  }: { readonly rules: DirectoryRules; readonly before: Before },
-): Made {
+  { rules, before }: { readonly rules: DirectoryRules; readonly before: Before },
+): Promise<Made> {
+  const { pins, saved } = before
   if (saved === undefined) return { outcome: { kind: 'nothing', hadState: false } }
   const { source } = saved
   const local = parts.host()
-  const homes = keepHomes(pins, accountsOf(snapshot), source.users)
+  const homes = keepHomes(pins, await accountsOf(before), source.users)
   const directory = buildDirectory({ source, rules, local, pins: homes })
   return {
     outcome: {
@@ -343,11 +341,11 @@ function explain(
 }
 
 /** Without reading the source: by other rules, or other local accounts, than before. */
-function readState(
+async function readState(
   job: ReadJob,
   parts: ReadParts,
   context: { readonly rules: DirectoryRules; readonly before: Before },
-): Made {
+): Promise<Made> {
   const { rules, before } = context
   const { saved, hadState } = before
   const asked = queriedGroups(rules)
@@ -363,16 +361,6 @@ function readState(
   return make({ job, parts, rules, before, source, readAt })
 }
 
-function toReadError(error: unknown): ReadError {
-  if (error instanceof SourceError)
-    return { code: error.code, message: error.message, hint: error.hint }
-  return {
-    code: 'internal',
-    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    hint: 'this is a mistake in iamlogin: report it',
-  }
-}
-
 /** Does the job. Never rejects: what fails is an outcome. */
 export async function read(job: ReadJob, parts: ReadParts): Promise<ReadResult> {
   let losses: readonly string[] = []
@@ -386,7 +374,9 @@ export async function read(job: ReadJob, parts: ReadParts): Promise<ReadResult> 
     const rules = saved ?? (await parts.rules(job.config, parts.signal))
     const context = { rules, before }
     const { outcome, ...bytes } =
-      job.from === 'source' ? await readSource(job, parts, context) : readState(job, parts, context)
+      job.from === 'source'
+        ? await readSource(job, parts, context)
+        : await readState(job, parts, context)
     return { ...bytes, answer: answer(outcome) }
   } catch (error) {
     return { answer: answer({ kind: 'failed', error: toReadError(error) }) }

@@ -3,14 +3,14 @@
 import type { Audit } from '../audit/event.ts'
 import type { Config } from '../config/config.ts'
 import type { UnreadGroup } from '../directory/types.ts'
-import { SourceError } from '../errors.ts'
 import { momentOf, savedMoment, type Clock, type Moment } from '../platform/clock.ts'
 import type { HeldBytes } from '../platform/held-bytes.ts'
 import type { Log } from '../platform/log.ts'
 import { openView } from '../snapshot/view.ts'
 import { addCalls, type Calls } from '../sources/calls.ts'
 import { createFailures, type Failure, type Failures } from './failures.ts'
-import type { NamedPerson, Outcome, ReadError, ReadJob, SavedLoss } from './job.ts'
+import type { NamedPerson, Outcome, ReadJob, SavedLoss } from './job.ts'
+import { toReadError, toSourceError } from './read-error.ts'
 import type { ReaderResult, ReadSource } from './reader.ts'
 import {
   accountsChange,
@@ -159,18 +159,6 @@ function stopped({ deps: { clock } }: Self): ReadEnd {
     result: { ok: false, failure: { ...failure, at: clock.now() } },
     outcome: { kind: 'failed' },
   }
-}
-
-function toReadError(error: unknown): ReadError {
-  if (error instanceof SourceError)
-    return { code: error.code, message: error.message, hint: error.hint }
-  const hint = 'this is a mistake in iamlogin: report it'
-  return { code: 'internal', message: String(error), hint }
-}
-
-/** The error of an outcome, for a caller that throws. */
-export function toSourceError({ message, hint }: ReadError): SourceError {
-  return new SourceError('source_malformed', message, { hint })
 }
 
 function sumOf(calls: Calls): number {
