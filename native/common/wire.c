@@ -244,6 +244,25 @@ static int exchange(uint8_t opcode, const unsigned char *request, size_t length,
         return r == -EPIPE ? -ECONNRESET : r;
 }
 
+/*
+ * A resolver that ended with the request in its hands: the next one answers, or none listens. A process
+ * that ends closes its connections in no promised order: for a moment its listening socket still takes
+ * new ones.
+ */
+static int ask_the_next(uint8_t opcode, const unsigned char *request, size_t length,
+                        const struct patience *patience, struct wire_reply *ret_reply)
+{
+        const struct timespec pause = {.tv_nsec = 10L * NS_PER_MS};
+        const int64_t end = now_ns() + patience->silence_ns;
+
+        for (;;) {
+                int r = exchange(opcode, request, length, patience, ret_reply);
+                if (r != -ECONNRESET || remaining_ms(end) == 0 || remaining_ms(patience->deadline) == 0)
+                        return r;
+                nanosleep(&pause, NULL);
+        }
+}
+
 int wire_call(uint8_t opcode, const void *payload, size_t length, int timeout_ms,
               struct wire_reply *ret_reply)
 {
@@ -276,9 +295,8 @@ int wire_call(uint8_t opcode, const void *payload, size_t length, int timeout_ms
                 memcpy(request + HEADER, payload, length);
         if (r == 0)
                 r = exchange(opcode, request, HEADER + length, &patience, ret_reply);
-        /* A resolver that ended with the request in its hands: the next one answers, or none listens. */
         if (r == -ECONNRESET && is_door)
-                r = exchange(opcode, request, HEADER + length, &patience, ret_reply);
+                r = ask_the_next(opcode, request, HEADER + length, &patience, ret_reply);
         errno = errno_before;
         return r;
 }

@@ -2,6 +2,7 @@
 /* One call before a resolver that answers late, hangs, hangs up and lies: which error comes of it, and when.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -129,15 +130,29 @@ static void tells_what_came(void)
         CHECK(call_door() == -EBADMSG);
 }
 
-static void asks_the_next_resolver_once(void)
+static void asks_the_next_resolver(void)
 {
         const uint8_t success = IAMLOGIN_STATUS_SUCCESS;
 
         say(&success, 1);
         liar.hang_ups = 1;
         CHECK(call_door() == 0);
-        liar.hang_ups = 2;
-        CHECK(call_door() == -ECONNRESET && liar.hang_ups == 0);
+        /* Its listening socket may live longer than its connections. */
+        liar.hang_ups = 20;
+        CHECK(call_door() == 0 && liar.hang_ups == 0);
+}
+
+/* A resolver that never answers is not one that is gone: it must not open what directory.db would. */
+static void gives_up_on_one_that_hangs_up(void)
+{
+        liar.hang_ups = INT_MAX;
+        CHECK(call_door() == -ECONNRESET);
+        CHECK(took_ms >= IAMLOGIN_SILENCE_MS && took_ms < LATE_MS);
+        CHECK(call(IAMLOGIN_OP_ACCOUNT, 200) == -ECONNRESET && took_ms < IAMLOGIN_SILENCE_MS);
+        /* A lookup has directory.db: it asks once. */
+        liar.hang_ups = 1;
+        CHECK(call(IAMLOGIN_OP_PASSWD_BY_NAME, IAMLOGIN_LOOKUP_DEADLINE_MS) == -ECONNRESET);
+        liar.hang_ups = 0;
 }
 
 /* Who runs su may stop it for as long as they like: what was answered meanwhile still counts. */
@@ -180,7 +195,8 @@ int main(void)
 {
         liar_start(&liar);
         tells_what_came();
-        asks_the_next_resolver_once();
+        asks_the_next_resolver();
+        gives_up_on_one_that_hangs_up();
         waits_while_the_resolver_lives();
         gives_up_when_the_resolver_hangs();
         does_not_time_out_while_it_is_stopped();

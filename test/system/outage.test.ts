@@ -172,10 +172,10 @@ ttl = "1s"
     await start()
     iam.setFault('ListSSHPublicKeys', 'hang')
     iam.resetCalls()
-    const asked = once(container.ssh('bob', bobs.path, 'true'), 'exit')
+    const asked = visits.run('bob', bobs.path, 'true')
     await until(() => Promise.resolve((iam.calls()['ListSSHPublicKeys'] ?? 0) > 0))
     await kill()
-    expect((await asked)[0]).toBe(0)
+    expect(await asked).toMatchObject({ code: 0 })
     iam.setFault('ListSSHPublicKeys')
     // Whichever of the two told the first of them.
     await vi.waitFor(async () => {

@@ -156,6 +156,9 @@ file = "/var/log/iamlogin/audit.ndjson"
       `sed -i -E 's/^# (Match Group |  AuthorizedKeysFile none)/\\1/' ${dropIn} && sshd -t && systemctl reload ssh`,
     )
     await until(async () => (await run('alice', planted.path, 'true')).code === 255)
+    // sshd does not listen for a moment of its reload: that refuses everybody.
+    await until(async () => (await run('alice', first.path, 'true')).code === 0)
+    expect((await run('alice', planted.path, 'true')).code).toBe(255)
     expect((await run('alice', first.path, 'rm .ssh/authorized_keys')).code).toBe(0)
     expect((await run('ec2-user', first.path, 'true')).code).toBe(0)
   })
