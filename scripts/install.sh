@@ -187,13 +187,9 @@ put 644 build/Release/pam_iamlogin.so "$libdir/security/pam_iamlogin.so"
 put 755 build/Release/iamlogin-terminate "$libexec/iamlogin-terminate"
 # Execute-only, so that the resolver, which runs as the same user, cannot attach to it.
 put 711 build/Release/iamlogin-authorized-keys "$libexec/iamlogin-authorized-keys"
-for each in iamlogind:daemon iamlogin:cli; do
-  cat >"$work/launcher" <<END
-#!/bin/sh
-unset NODE_OPTIONS
-exec $home/current/node_modules/.bin/node $home/current/dist/${each#*:}.js "\$@"
-END
-  put 755 "$work/launcher" "$libexec/${each%:*}"
+for each in packaging/libexec/*; do
+  sed "s|@home@|$home/current|g" "$each" >"$work/launcher"
+  put 755 "$work/launcher" "$libexec/${each##*/}"
 done
 for unit in packaging/systemd/*; do put 644 "$unit" "/etc/systemd/system/${unit##*/}"; done
 ln -s "$libexec/iamlogin" "$work/link"

@@ -52,6 +52,8 @@ export type KeySourceDeps = {
   readonly program?: Program
 }
 
+/** Answers are small, and where people log in all day this process lives as long. */
+const flags = ['--max-semi-space-size=4']
 /** A login asks for keys twice, and then come the next people. */
 const quietMs = 10_000
 /** Keys of more people are not remembered. */
@@ -115,7 +117,7 @@ function start(self: Self): ChildProcess {
   const { config, program } = self.deps
   let child: ChildProcess
   try {
-    child = startChild('key-reader', { program })
+    child = startChild('key-reader', { program, execArgv: flags })
   } catch (error) {
     throw lost('its process cannot be started', error)
   }

@@ -88,10 +88,9 @@ install -D -m 644 "$b/libnss_iamlogin.so.2" "$libdir/libnss_iamlogin.so.2"
 install -D -m 644 "$b/pam_iamlogin.so" "$libdir/security/pam_iamlogin.so"
 install -D -m 711 "$b/iamlogin-authorized-keys" usr/libexec/iamlogin/iamlogin-authorized-keys
 install -D -m 755 "$b/iamlogin-terminate" usr/libexec/iamlogin/iamlogin-terminate
-for each in iamlogind:daemon iamlogin:cli; do
-  printf '#!/bin/sh\\nexec /opt/iamlogin/node_modules/.bin/node /opt/iamlogin/dist/%s.js "$@"\\n' "\${each#*:}" \\
-    > "usr/libexec/iamlogin/\${each%:*}"
-  chmod 755 "usr/libexec/iamlogin/\${each%:*}"
+for each in "$p"/libexec/*; do
+  sed 's|@home@|/opt/iamlogin|g' "$each" > "usr/libexec/iamlogin/\${each##*/}"
+  chmod 755 "usr/libexec/iamlogin/\${each##*/}"
 done
 ln -s ../libexec/iamlogin/iamlogin usr/bin/iamlogin
 install -m 644 "$p"/systemd/* usr/lib/systemd/system/

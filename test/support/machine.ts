@@ -62,6 +62,8 @@ libdir=$(dirname "$(readlink -f /lib/*-linux-gnu/libc.so.6)")
 install -m 644 opt/iamlogin/build/Release/libnss_iamlogin.so.2 ".$libdir/"
 [ ! -d ".$libdir/security" ] || install -m 644 opt/iamlogin/build/Release/pam_iamlogin.so ".$libdir/security/"
 install -m 711 opt/iamlogin/build/Release/iamlogin-authorized-keys usr/libexec/iamlogin/
+sed 's|@home@|/opt/iamlogin|g' opt/iamlogin/packaging/libexec/iamlogind > usr/libexec/iamlogin/iamlogind
+chmod 755 usr/libexec/iamlogin/iamlogind
 chown 900:900 run/iamlogin var/lib/iamlogin
 echo ready
 exec chroot . /bin/sleep infinity
@@ -165,7 +167,7 @@ export async function startMachine(lower = '/'): Promise<Machine> {
           ...['setpriv', '--reuid', '900', '--regid', '900', '--clear-groups'],
           // Not for nsenter and setpriv, which are root's: LD_PRELOAD may be among them.
           ...['env', ...Object.entries(more).map((each) => each.join('='))],
-          ...['/opt/iamlogin/node_modules/.bin/node', '/opt/iamlogin/dist/daemon.js'],
+          '/usr/libexec/iamlogin/iamlogind',
         ],
         {
           env: {
